@@ -6,5 +6,6 @@
 #include <coffer/error.h>
 #include <coffer/types.h>
 #include <coffer/facts.h>
+#include <coffer/run.h>
 
 #endif
