@@ -6,6 +6,13 @@
 #include <coffer/error.h>
 #include <coffer/types.h>
 #include <coffer/facts.h>
+#include <coffer/search.h>
+#include <coffer/storage.h>
 #include <coffer/run.h>
+#include <coffer/access.h>
+#include <coffer/auth.h>
+#include <coffer/session.h>
+#include <coffer/store.h>
+#include <coffer/module.h>
 
 #endif

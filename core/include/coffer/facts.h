@@ -67,6 +67,14 @@ typedef struct {
   gboolean has_nul;            /* leaf: its octets as appended contain NUL */
 } CfPart;
 
+/* The areas of a part that a section names (RFC 3501, 6.4.5). */
+typedef enum {
+  CF_SECTION_ALL,    /* the part's body; of path "": the whole message */
+  CF_SECTION_HEADER, /* of path "" or of a message/rfc822 part: that message's header */
+  CF_SECTION_TEXT,   /* of the same: what follows its header */
+  CF_SECTION_MIME,   /* the part's own MIME header */
+} CfSectionKind;
+
 CF_API CfFacts *cf_facts_ref (CfFacts *facts);
 CF_API void cf_facts_unref (CfFacts *facts);
 
@@ -84,6 +92,10 @@ CF_API guint cf_facts_get_n_parts (const CfFacts *facts);
 CF_API const CfPart *cf_facts_get_part (const CfFacts *facts, guint i);
 /* The part with this path, or NULL. "1" finds the message itself when it is a single leaf. */
 CF_API const CfPart *cf_facts_lookup_part (const CfFacts *facts, const char *path);
+
+/* Where a section is in the octets as appended. FALSE: there is no such section. */
+CF_API gboolean cf_facts_locate_raw (const CfFacts *facts, const char *path, CfSectionKind section,
+                                     guint64 *out_offset, guint64 *out_length);
 
 /* Octets appended, and octets as BODY[] presents them (RFC822.SIZE): they differ only for content with NUL. */
 CF_API guint64 cf_facts_get_length (const CfFacts *facts);
