@@ -27,7 +27,7 @@ typedef struct _CfRegistrar CfRegistrar;
 typedef struct {
   gsize struct_size;
   guint32 abi_major, abi_minor;
-  const char *name;            /* the file's name without ".so" */
+  const char *name;            /* the file's name without ".so"; '_' and '-' are the same, and shown as '-' */
   const char *version;
   const char *summary;         /* one line for `cofferctl modules` */
   const char *const *requires_modules; /* NULL-terminated names, loaded before this one; or NULL */
@@ -248,7 +248,7 @@ typedef enum {
   CF_CLASS_STORAGE,        /* CfStorageClass; [storage] class= chooses one by name */
   CF_CLASS_AUTHENTICATION, /* CfAuthenticationClass; all are used */
   CF_CLASS_ACCESS,         /* CfAccessClass; all must agree */
-  CF_CLASS_PROTOCOL,       /* CfProtocol (coffer/run.h); a listener's scheme chooses it */
+  CF_CLASS_PROTOCOL,       /* core's own so far (core/net/net.h); a module's is refused */
 } CfClassKind;
 
 typedef struct {
