@@ -6,10 +6,10 @@
  *   [server]
  *   listen = imap://127.0.0.1:1143;imaps://[::]
  *
- * Nothing in it is ever passed over in silence: a line that is not one of these, a group or a key that nobody has
- * registered, a key given twice and a value that does not fit are errors that name file and line. The message is
- * "FILE:LINE: reason", always CF_ERROR_CANNOT. GKeyFile, which this resembles, knows no lines and keeps the last
- * of two equal keys without a word.
+ * Nothing in it is ever passed over in silence: a line that is not one of these, a group or a key that nobody
+ * has registered, a key given twice and a value that does not fit are errors that name file and line. The
+ * message is "FILE:LINE: reason", always CF_ERROR_CANNOT. GKeyFile, which this resembles, knows no lines and
+ * keeps the last of two equal keys without a word.
  *
  * Main thread only.
  */
@@ -32,21 +32,23 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfig, cf_config_free)
 
 const char *cf_config_get_path (const CfConfig *config);
 
-/* Fills the variables of @keys (row size @row_size) in @base from @group and claims the group. Strings and lists
- * that were there are freed first, so @base is zero or was filled before. All or nothing. @config NULL: defaults. */
-gboolean cf_config_apply (CfConfig *config, const char *group, const CfConfigKey *keys, gsize row_size, guint n,
-                          gpointer base, GError **error);
+/* Fills the variables of @keys (row size @row_size) in @base from @group and claims the group. Strings and
+ * lists that were there are freed first, so @base is zero or was filled before. All or nothing. @config NULL:
+ * defaults. */
+gboolean cf_config_apply (CfConfig *config, const char *group, const CfConfigKey *keys, gsize row_size,
+                          guint n, gpointer base, GError **error);
 
 /* After the last cf_config_apply(): a group that nobody claimed is an error. */
 gboolean cf_config_check_unclaimed (CfConfig *config, GError **error);
 
 /* Whether the file holds @group. */
 gboolean cf_config_has_group (const CfConfig *config, const char *group);
-/* "FILE:LINE" of a key, or "FILE" when the file does not hold it: for errors found later. The caller frees. */
+/* "FILE:LINE" of a key, or "FILE" when the file does not hold it: for errors found later. The caller frees.
+ */
 char *cf_config_dup_place (const CfConfig *config, const char *group, const char *key);
 
-/* A second reading of the file, after SIGHUP. Checks the values of @keys in @config and collects in @changes, for
- * each key whose value differs from the one in @base, what is to be done; nothing is changed yet. */
+/* A second reading of the file, after SIGHUP. Checks the values of @keys in @config and collects in @changes,
+ * for each key whose value differs from the one in @base, what is to be done; nothing is changed yet. */
 typedef struct _CfConfigChanges CfConfigChanges;
 CfConfigChanges *cf_config_changes_new (void);
 gboolean cf_config_changes_collect (CfConfigChanges *changes, CfConfig *config, const char *group,

@@ -1,9 +1,10 @@
 /* core/module/registry.h - the tables that core and the modules have registered.
  *
- * There is one registry in a process. It is opened empty, filled by core and by the loader through a CfRegistrar
- * (coffer/module.h), and frozen; from then on it never changes, so that every look-up below may be made by any
- * thread without a lock. The rows given out are the registry's own copies at the size this core knows: what a
- * module built earlier did not have is zero. They, and all strings, live until cf_registry_close().
+ * There is one registry in a process. It is opened empty, filled by core and by the loader through a
+ * CfRegistrar (coffer/module.h), and frozen; from then on it never changes, so that every look-up below may
+ * be made by any thread without a lock. The rows given out are the registry's own copies at the size this
+ * core knows: what a module built earlier did not have is zero. They, and all strings, live until
+ * cf_registry_close().
  *
  * Names are compared octet by octet and are upper case in the tables; the caller passes upper case.
  */
@@ -18,8 +19,8 @@ G_BEGIN_DECLS
 
 /* ---- Life: main thread ------------------------------------------------------------------------------- */
 
-/* Opens the registry, empty. @config answers cf_registrar_add_config() and must outlive the registry; NULL: every
- * key has its default. */
+/* Opens the registry, empty. @config answers cf_registrar_add_config() and must outlive the registry; NULL:
+ * every key has its default. */
 void cf_registry_open (CfConfig *config);
 /* The registrar for core's own tables. Borrowed. */
 CfRegistrar *cf_registry_get_core_registrar (void);
@@ -50,8 +51,8 @@ const CfSearchKey *cf_registry_lookup_search_key (const char *name);
 
 /* Whether anything listens to @event, for callers that would have to gather much for a CfHookInfo. */
 gboolean cf_registry_has_hook (CfHookEvent event);
-/* Asks the hooks of @info->event in load order. FALSE: one of them vetoed, @error is set. A failure of a hook that
- * may not veto is logged and changes nothing. Costs one comparison when there is no hook. */
+/* Asks the hooks of @info->event in load order. FALSE: one of them vetoed, @error is set. A failure of a hook
+ * that may not veto is logged and changes nothing. Costs one comparison when there is no hook. */
 gboolean cf_registry_run_hooks (const CfHookInfo *info, GError **error);
 
 /* The storage class that a module registered under @name; optional slots may be NULL here (core/store fills
@@ -65,7 +66,8 @@ const CfAuthenticationClass *const *cf_registry_get_authentication (void);
 const CfAccessClass *const *cf_registry_get_access (void);
 const CfProtocol *const *cf_registry_get_protocols (void);
 
-/* A session keeps one pointer for each slot and frees those that are set with cf_registry_free_session_data(). */
+/* A session keeps one pointer for each slot and frees those that are set with
+ * cf_registry_free_session_data(). */
 guint cf_registry_get_n_session_slots (void);
 void cf_registry_free_session_data (guint slot, gpointer data);
 

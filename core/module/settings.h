@@ -1,0 +1,71 @@
+/* core/module/settings.h - core's own configuration.
+ *
+ * One struct, filled from the groups [server], [imap] and [storage] through the same tables of CfConfigKey
+ * that modules register. To add a key: a field here, a row in settings.c.
+ *
+ * There is one for the process, filled before any worker runs. SIGHUP replaces reloadable integers and
+ * choices while workers read them, each in one piece; what is not reloadable never changes. Sizes are octets,
+ * times are seconds, 0 switches a limit off only where it says so. Strings are NULL when not given.
+ */
+#ifndef CF_MODULE_SETTINGS_H
+#define CF_MODULE_SETTINGS_H
+
+#include "module/config.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  /* [server] */
+  char **listen;
+  char **modules;
+  char *tls_certificate, *tls_key, *tls_priorities, *tls_client_ca; /* main thread only; reloadable */
+  char *control_socket;
+  char *user;
+  const char *log_level;
+  gint64 workers; /* 0: by the number of cores */
+  gint64 max_connections;
+  gint64 drain_time;
+
+  /* [imap] */
+  const char *plaintext_login; /* "never", "loopback", "always" */
+  gint64 login_timeout;
+  gint64 idle_timeout;
+  gint64 idle_keepalive; /* 0: none is sent */
+  gint64 command_max;    /* a command without its literals */
+  gint64 literal_max;    /* a literal that is not a message */
+  gint64 append_limit;
+  gint64 spool_threshold;
+  char *spool_dir; /* NULL: the system's directory for temporary files */
+  gint64 keyword_length;
+  gint64 keywords_per_message;
+  gint64 keywords_per_mailbox;
+  gboolean show_read_report_sent;   /* FETCH and FLAGS show \read-report-sent */
+  gboolean accept_read_report_sent; /* STORE and APPEND may set it */
+
+  /* [storage] */
+  char *storage_class;
+  gint64 store_deadline;
+  gint64 store_permits; /* 0: fewer than workers by a quarter */
+  gint64 heavy_permits; /* 0: a quarter of the store permits */
+  gint64 facts_cache, snapshot_cache;
+  gint64 object_threshold;  /* leaf parts of at least so many octets are kept apart */
+  const char *object_scope; /* "account", "domain", "server" */
+  gint64 collect_interval;  /* 0: never */
+  gint64 collect_grace;
+  char **create_mailboxes; /* for a new account: "Sent \Sent;Trash \Trash" */
+} CfSettings;
+
+/* The process's settings: all defaults of type NULL or 0 before cf_settings_load(). */
+const CfSettings *cf_settings_get (void);
+
+/* Fills the settings from @config (NULL: defaults), and checks what a single key's row cannot. */
+gboolean cf_settings_load (CfConfig *config, GError **error);
+/* Adds what would change to @changes; the check as above. */
+gboolean cf_settings_collect (CfConfigChanges *changes, CfConfig *config, GError **error);
+void cf_settings_clear (void);
+/* Core's groups as lines of a configuration file. */
+void cf_settings_describe (GString *out);
+
+G_END_DECLS
+
+#endif
