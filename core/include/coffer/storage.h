@@ -100,6 +100,7 @@ typedef struct {
   guint32 messages;
   guint32 unseen;           /* without \Seen */
   guint32 deleted;          /* with \Deleted */
+  guint32 recent;           /* with UID >= info.recent_uid */
   guint64 octets;           /* sum of the rows' sizes */
 } CfMailboxStatus;
 
