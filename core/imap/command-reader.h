@@ -1,0 +1,101 @@
+/* core/imap/command-reader.h - from a connection's octets to one complete command (RFC 3501, 4.3; RFC 7888;
+ * RFC 3516).
+ *
+ * The reader is fed with what has arrived, in any portions, and keeps what it was given until the command is
+ * complete: nothing needs to stay in the connection's buffer. Between commands it holds no buffer. It knows
+ * no sockets and sends nothing; its result says what the session must send. One owner at a time.
+ *
+ *   for (;;)
+ *     switch (cf_command_reader_feed (reader, data, length, &consumed, &error)) { consume, then
+ *     NEED_MORE: wait for input
+ *     CONTINUE:  send "+ OK"; feed again
+ *     COMPLETE:  cf_command_reader_steal_input(); run it; feed again
+ *     ERROR:     send the tagged answer for @error ("* BAD" when the tag is NULL); feed again
+ *     FATAL:     send "* BYE" with @error's message; close }
+ */
+#ifndef CF_COMMAND_READER_H
+#define CF_COMMAND_READER_H
+
+#include "imap/input.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CfCommandReader CfCommandReader;
+
+/* Sizes are octets; 0 stands for the default. */
+typedef struct {
+  gsize command_max; /* a command without its literals' octets; 64 KB (RFC 2683, 3.2.1.5 asks for 8000) */
+  guint64 login_literal_max; /* before login: one literal, and all of one command together; 4 KB */
+  guint64 literal_max;       /* after it, of commands whose literals are not messages: likewise; 256 KB */
+  guint64 append_limit;      /* one literal that is a message; 64 MB */
+  guint64 append_total;      /* all such literals of one command; 8 times append_limit */
+  guint64 discard_max; /* of refused input that is read and thrown away, per command; 1 MB, before login at
+                          most twice login_literal_max */
+  gsize
+      spool_threshold; /* literals of one command that are kept in memory; what is more goes to disk; 64 KB */
+  const char *spool_directory; /* NULL: g_get_tmp_dir() */
+  guint input_options;         /* CfInputOptions */
+} CfCommandReaderConfig;
+
+typedef enum {
+  CF_LITERALS_REFUSED,  /* none is taken; @error says why (unknown command, not in this state) */
+  CF_LITERALS_ORDINARY, /* bounded by literal_max */
+  CF_LITERALS_MESSAGE,  /* bounded by append_limit, spooled (CF_COMMAND_MESSAGE) */
+} CfLiterals;
+
+/* Asked once per command that has literals, as soon as its first line is there. @name: upper case, "UID
+ * FETCH". */
+typedef CfLiterals (*CfLiteralsFunc) (const char *name, gpointer user_data, GError **error);
+
+typedef enum {
+  CF_READ_NEED_MORE, /* everything is consumed; feed again when more has arrived */
+  CF_READ_CONTINUE,  /* a synchronising literal is welcome: send the continuation request */
+  CF_READ_COMPLETE,  /* a command (or line) is there; octets behind it are not consumed */
+  CF_READ_ERROR, /* refused; answer with the tag. The reader throws away by itself what is still to come of
+                    that command, and then goes on with the next */
+  CF_READ_FATAL, /* the next command cannot be found: send BYE and close */
+} CfRead;
+
+/* @config and what it points to are borrowed, and looked at while a command arrives. @literals may be NULL:
+ * all are ordinary. */
+CfCommandReader *cf_command_reader_new (const CfCommandReaderConfig *config, CfLiteralsFunc literals,
+                                        gpointer user_data);
+/* NULL is allowed. */
+void cf_command_reader_free (CfCommandReader *reader);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandReader, cf_command_reader_free)
+
+/* After a successful login: the bounds for strangers no longer apply. */
+void cf_command_reader_set_authenticated (CfCommandReader *reader, gboolean authenticated);
+
+/* Takes octets from @data; *@out_consumed says how many. Lines end in CRLF or LF alone; empty lines before a
+ * command are passed over. @error is set with ERROR and FATAL: CF_ERROR_BAD          line too long, NUL in it
+ * or in a literal, no tag, no command name CF_ERROR_TOOBIG       a message larger than append_limit
+ *   CF_ERROR_LIMIT        any other literal larger than allowed; the spool's disk is full
+ *   CF_ERROR_UNAVAILABLE  the spool cannot be written
+ *   and what CfLiteralsFunc answered.
+ * May block on the disk while it spools. */
+CfRead cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize length, gsize *out_consumed,
+                               GError **error);
+
+/* Takes one line that is not a command: an AUTHENTICATE response, IDLE's DONE. Only between commands, and
+ * until it answers other than NEED_MORE. COMPLETE: *@out_line without its end, perhaps "", the caller frees.
+ * ERROR (CF_ERROR_BAD): longer than @max octets, or with NUL; the rest of the line is thrown away later.
+ * FATAL: as above. */
+CfRead cf_command_reader_read_line (CfCommandReader *reader, const void *data, gsize length, gsize max,
+                                    gsize *out_consumed, char **out_line, GError **error);
+
+/* After COMPLETE: the command, its cursor behind the name. The caller frees. */
+CfInput *cf_command_reader_steal_input (CfCommandReader *reader);
+/* Of the command that CONTINUE, COMPLETE or ERROR speaks of; valid until the next feed. NULL: it has none
+ * that is well formed. The name is in upper case, with the next word if it is UID: "UID FETCH". */
+const char *cf_command_reader_get_tag (const CfCommandReader *reader);
+const char *cf_command_reader_get_name (const CfCommandReader *reader);
+/* After CONTINUE: the literal's octets. */
+guint64 cf_command_reader_get_literal_length (const CfCommandReader *reader);
+/* Nothing of a command has arrived, and nothing is left to be thrown away. */
+gboolean cf_command_reader_is_idle (const CfCommandReader *reader);
+
+G_END_DECLS
+
+#endif

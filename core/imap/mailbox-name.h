@@ -1,0 +1,29 @@
+/* core/imap/mailbox-name.h - which mailbox names there can be (coffer/types.h, "Mailboxes"). */
+#ifndef CF_MAILBOX_NAME_H
+#define CF_MAILBOX_NAME_H
+
+#include <coffer/types.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  /* A name of a mailbox: no empty level, so no '/' at either end. */
+  CF_MAILBOX_NAME_PLAIN,
+  /* As CREATE has it: one '/' at the end says that children will come (RFC 3501, 6.3.3); it is left out. */
+  CF_MAILBOX_NAME_CREATE,
+  /* LIST's reference or pattern (RFC 3501, 6.3.8): may be empty, begin or end with '/', and have empty
+     levels. */
+  CF_MAILBOX_NAME_PATTERN,
+} CfMailboxNameKind;
+
+/* The name that @wire (modified UTF-7, or UTF-8) stands for, in UTF-8, with a first level INBOX of any case
+ * in upper case. NULL with CF_ERROR_CANNOT, saying why, for one that cannot be: invalid UTF-7, control
+ * characters, an empty level, more than CF_MAILBOX_NAME_MAX octets. The caller frees. */
+char *cf_mailbox_name_from_wire (const char *wire, CfMailboxNameKind kind, GError **error);
+
+/* The same for @name in UTF-8, such as one made by RENAME from two others. */
+char *cf_mailbox_name_normalise (const char *name, CfMailboxNameKind kind, GError **error);
+
+G_END_DECLS
+
+#endif
