@@ -121,7 +121,6 @@ line_step (CfConn *conn, LineSession *session, guint reasons)
   g_autofree char *line = NULL;
   guint8 *data, *end;
   gsize length;
-  CfRun result;
 
   if (reasons & (CF_WAKE_KICK | CF_WAKE_DRAIN)) {
     cf_conn_write_string (conn, reasons & CF_WAKE_KICK ? "kick\n" : "drain\n");
@@ -150,21 +149,22 @@ line_step (CfConn *conn, LineSession *session, guint reasons)
     return CF_RUN_DONE;
   line = g_strndup ((const char *) data, (gsize) (end - data));
   cf_conn_consume (conn, strlen (line) + 1);
-  result = line_execute (conn, session, line);
-  if (result != CF_RUN_DONE)
-    return result;
-  cf_conn_peek (conn, &length);
-  return length > 0 ? CF_RUN_MORE : CF_RUN_DONE;
+  return line_execute (conn, session, line);
 }
 
 static G_GNUC_UNUSED CfRun
-line_run (CfConn *conn, gpointer data, guint reasons)
+line_run (CfConn *conn, gpointer user_data, guint reasons)
 {
-  LineSession *session = data;
+  LineSession *session = user_data;
+  const guint8 *data;
+  gsize length;
   CfRun result;
 
   g_assert_cmpint (atomic_fetch_add (&session->owners, 1), ==, 0);
   result = line_step (conn, session, reasons);
+  data = cf_conn_peek (conn, &length);
+  if (result == CF_RUN_DONE && length > 0 && memchr (data, '\n', length))
+    result = CF_RUN_MORE;
   g_assert_cmpint (atomic_fetch_sub (&session->owners, 1), ==, 1);
   return result;
 }
@@ -269,8 +269,8 @@ client_read_line (int fd)
 #define ASSERT_LINE(fd, expected)                                                                            \
   G_STMT_START                                                                                               \
   {                                                                                                          \
-    g_autofree char *got = client_read_line (fd);                                                            \
-    g_assert_cmpstr (got, ==, expected);                                                                     \
+    g_autofree char *line_got = client_read_line (fd);                                                       \
+    g_assert_cmpstr (line_got, ==, expected);                                                                \
   }                                                                                                          \
   G_STMT_END
 
