@@ -66,9 +66,17 @@ typedef struct {
                                  GError **error);
 } CfAuthenticationClass;
 
-/* The form in which addresses are kept and looked up: scheme and host in lower case, "tel:" numbers without visual
- * separators, "sip:" without parameters, bare numbers unchanged. The caller frees. NULL: @address is empty, too
- * long (250 octets), not UTF-8 or holds control characters. */
+/* The form in which addresses are kept and looked up, so that one account is found by all spellings of its address:
+ *   - Unicode in form NFKC, as SASLprep has it (RFC 4013);
+ *   - a scheme in lower case; so is the host behind the last '@', of mail addresses too. What stands before the '@'
+ *     keeps its case;
+ *   - "tel:" numbers without visual separators, parameters in lower case (RFC 3966, 4);
+ *   - '+' and digits without a scheme are a "tel:" URI: "+33-642" is "tel:+33642". Digits without '+' stay as they are
+ *     (an MSISDN as login name), as nobody can tell which country's number they are: an account that is to be
+ *     found by them has them as an address of its own;
+ *   - "sip:" and "sips:" without parameters and headers (RFC 3261, 19.1.1).
+ * Normalising twice changes nothing. The caller frees. NULL: @address is empty or has nothing behind its scheme, is
+ * longer than 250 octets, not UTF-8, or holds control characters. */
 CF_API char *cf_address_normalise (const char *address);
 
 G_END_DECLS
