@@ -29,14 +29,15 @@ cf_activation_parse (const char *listen_pid, const char *listen_fds, gint64 pid)
 GArray *
 cf_activation_take (void)
 {
+  static const char *const names[] = { "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES" };
   GArray *fds = g_array_new (FALSE, FALSE, sizeof (int));
   guint n = cf_activation_parse (g_getenv ("LISTEN_PID"), g_getenv ("LISTEN_FDS"), getpid ());
 
   for (int fd = FIRST_FD; fd < FIRST_FD + (int) n; fd++)
     if (fcntl (fd, F_SETFD, FD_CLOEXEC) == 0)
       g_array_append_val (fds, fd);
-  g_unsetenv ("LISTEN_PID");
-  g_unsetenv ("LISTEN_FDS");
-  g_unsetenv ("LISTEN_FDNAMES");
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_getenv (names[i]))
+      g_unsetenv (names[i]);
   return fds;
 }

@@ -58,9 +58,10 @@ address_parse_unix (CfAddress *address, const char *text, const char *colon,
 static gboolean
 address_parse_port (CfAddress *address, const char *text, const char *port, GError **error)
 {
+  g_autofree char *digits = g_strndup (port, strlen (port) - (g_str_has_suffix (port, "/") ? 1 : 0));
   guint64 value;
 
-  if (!g_ascii_string_to_unsigned (port, 10, 0, 65535, &value, NULL))
+  if (!g_ascii_string_to_unsigned (digits, 10, 0, 65535, &value, NULL))
     return address_fail (text, "the port is a number from 0 to 65535", error);
   address->port = (guint16) value;
   return TRUE;
