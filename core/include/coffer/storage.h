@@ -10,8 +10,9 @@
  *   held, and never lets a slow store delay a session that does not need it.
  * - A CfStoreConn is used by one thread at a time. Different connections are used at the same time.
  * - Inputs are borrowed: valid until the slot returns, not to be kept. Outputs go through sinks, which copy what
- *   they keep, or belong to the caller; they are untouched when the slot fails. A sink is called on the calling
- *   thread, only while the slot runs, and never calls back into the store.
+ *   they keep, or belong to the caller; an out parameter is untouched when the slot fails, and what a sink was told
+ *   is void then. A sink is called on the calling thread, only while the slot runs, and never calls back into the
+ *   store.
  * - A slot that fails returns FALSE and sets @error in the domain CF_ERROR. CF_ERROR_NONEXISTENT means "not
  *   there": the store looked, and knows. CF_ERROR_UNAVAILABLE means "could not ask": core then fails further
  *   calls at once until a probe succeeds. Never answer one for the other. Other codes only where named below.
@@ -256,7 +257,8 @@ CF_API const CfWriteOp *cf_write_batch_get_op (const CfWriteBatch *batch, guint 
 CF_API guint64 cf_write_batch_get_max_octets (const CfWriteBatch *batch);
 CF_API guint64 cf_write_batch_get_max_messages (const CfWriteBatch *batch);
 
-/* Reports. Operation @i failed, alone or with its group: takes over @error. It changed nothing. */
+/* Reports. Operation @i failed, alone or with its group, each of whose operations is failed so: takes over @error.
+ * It changed nothing, and what was reported of it before is forgotten. */
 CF_API void cf_write_batch_fail (CfWriteBatch *batch, guint i, GError *error);
 /* An APPEND's new UID. */
 CF_API void cf_write_batch_appended (CfWriteBatch *batch, guint i, guint32 uid);
@@ -266,7 +268,8 @@ CF_API void cf_write_batch_copied (CfWriteBatch *batch, guint i, guint32 uid, gu
 CF_API void cf_write_batch_not_modified (CfWriteBatch *batch, guint i, guint32 uid);
 /* EXPUNGE: @uid is gone. (MOVE says so by copied.) */
 CF_API void cf_write_batch_expunged (CfWriteBatch *batch, guint i, guint32 uid);
-/* An APPEND names an object that is not there any more: it failed with CF_ERROR_CONTENT_GONE, and this is why. */
+/* An APPEND names an object that is not there any more: one call for each, beside cf_write_batch_fail() with
+ * CF_ERROR_CONTENT_GONE. */
 CF_API void cf_write_batch_object_gone (CfWriteBatch *batch, guint i, CfObjectId object);
 
 /* The difference core wants of the mailbox (which 0) and of the destination (which 1): for each whose get_since
@@ -461,8 +464,8 @@ typedef struct {
 
   /* -- upkeep -- */
 
-  /* Frees content and objects that nothing refers to and nothing has touched for @grace seconds; bounded work, so
-   * call again while *out_more. Runs beside everything else and never takes what an append under way is about to
+  /* Frees content and objects that nothing refers to and nothing has touched for @grace seconds, *out_freed of them;
+   * bounded work, so call again while *out_more. Runs beside everything else and never takes what an append under way is about to
    * use (it asks for it again: CF_ERROR_CONTENT_GONE). Without it core never calls it. */
   gboolean (*collect) (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed,
                        gboolean *out_more, GError **error);
