@@ -484,6 +484,7 @@ cf_conn_destroy (CfConn *conn)
   conn->fd = -1;
   g_free ((char *) g_steal_pointer (&conn->peer.address));
   conn->worker = NULL;
+  atomic_store (&conn->deadline, 0); /* nothing for the sweep in a free slot */
   cf_slot_release (conn);
   atomic_fetch_sub (&net->n_open, 1);
 }

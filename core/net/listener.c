@@ -216,7 +216,7 @@ take_handed (CfNet *net, const CfSockaddr *address)
 }
 
 static void
-listener_add (CfNet *net, int fd, const CfAddress *address, gboolean handed)
+listener_add (CfNet *net, int fd, const CfEndpoint *endpoint, gboolean handed)
 {
   CfListener *listener = g_new0 (CfListener, 1);
   g_autofree char *where = NULL;
@@ -224,14 +224,14 @@ listener_add (CfNet *net, int fd, const CfAddress *address, gboolean handed)
 
   listener->net = net;
   listener->fd = fd;
-  listener->protocol = address->protocol;
-  listener->tls = address->tls;
-  if (address->path) {
-    listener->path = handed ? NULL : g_strdup (address->path);
-    listener->text = g_strdup_printf ("%s+unix:%s", address->protocol->name, address->path);
+  listener->protocol = endpoint->protocol;
+  listener->tls = endpoint->tls;
+  if (endpoint->path) {
+    listener->path = handed ? NULL : g_strdup (endpoint->path);
+    listener->text = g_strdup_printf ("%s+unix:%s", endpoint->protocol->name, endpoint->path);
   } else {
     where = sockaddr_of_fd (fd, &actual) ? cf_sockaddr_to_string (&actual, TRUE) : g_strdup ("unknown");
-    listener->text = g_strdup_printf ("%s%s://%s", address->protocol->name, address->tls ? "s" : "", where);
+    listener->text = g_strdup_printf ("%s%s://%s", endpoint->protocol->name, endpoint->tls ? "s" : "", where);
   }
   g_ptr_array_add (net->listeners, listener);
 }
@@ -245,7 +245,7 @@ listen_fail (const char *text, const char *cause, GError **error)
 
 /* Opens each of @targets. A family that this system does not have is not missed if there is another. */
 static gboolean
-listen_on_all (CfNet *net, const char *text, const CfAddress *address, GArray *targets, GError **error)
+listen_on_all (CfNet *net, const char *text, const CfEndpoint *endpoint, GArray *targets, GError **error)
 {
   guint before = net->listeners->len;
   int missing = 0, fd;
@@ -255,12 +255,12 @@ listen_on_all (CfNet *net, const char *text, const CfAddress *address, GArray *t
 
     fd = take_handed (net, target);
     if (fd >= 0) {
-      listener_add (net, fd, address, TRUE);
+      listener_add (net, fd, endpoint, TRUE);
       continue;
     }
-    fd = socket_open (net, target, address->path);
+    fd = socket_open (net, target, endpoint->path);
     if (fd >= 0) {
-      listener_add (net, fd, address, FALSE);
+      listener_add (net, fd, endpoint, FALSE);
     } else if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) {
       missing = errno;
     } else {
@@ -297,19 +297,19 @@ cf_listener_close_handed (CfNet *net)
 gboolean
 cf_net_listen (CfNet *net, const char *text, const CfProtocol *const *protocols, GError **error)
 {
-  g_auto (CfAddress) address = { 0 };
+  g_auto (CfEndpoint) endpoint = { 0 };
   g_autoptr (GArray) targets = NULL;
   g_autoptr (GError) cause = NULL;
 
-  if (!cf_address_parse (text, protocols, &address, error))
+  if (!cf_endpoint_parse (text, protocols, &endpoint, error))
     return FALSE;
-  if (address.tls && !cf_net_has_tls (net))
+  if (endpoint.tls && !cf_net_has_tls (net))
     return listen_fail (text, "it needs a certificate (tls_certificate)", error);
-  targets = cf_address_resolve (&address, &cause);
+  targets = cf_endpoint_resolve (&endpoint, &cause);
   if (!targets)
     return listen_fail (text, cause->message, error);
   look_for_handed (net);
-  return listen_on_all (net, text, &address, targets, error);
+  return listen_on_all (net, text, &endpoint, targets, error);
 }
 
 char **

@@ -192,30 +192,30 @@ guint cf_activation_parse (const char *listen_pid, const char *listen_fds, gint6
 /* The handed-down sockets (int), close-on-exec; empty if none. Takes the variables out of the environment. */
 GArray *cf_activation_take (void);
 
-/* address.c */
+/* endpoint.c */
 typedef struct {
   const CfProtocol *protocol;
   gboolean tls;
   char *path; /* of a unix socket, or NULL */
   char *host; /* without brackets; NULL: every address */
   guint16 port;
-} CfAddress;
+} CfEndpoint;
 
 typedef struct {
   struct sockaddr_storage storage;
   socklen_t length;
 } CfSockaddr;
 
-gboolean cf_address_parse (const char *text, const CfProtocol *const *protocols, CfAddress *out,
-                           GError **error);
-void cf_address_clear (CfAddress *address);
+gboolean cf_endpoint_parse (const char *text, const CfProtocol *const *protocols, CfEndpoint *out,
+                            GError **error);
+void cf_endpoint_clear (CfEndpoint *endpoint);
 /* CfSockaddr elements, at least one. */
-GArray *cf_address_resolve (const CfAddress *address, GError **error);
+GArray *cf_endpoint_resolve (const CfEndpoint *endpoint, GError **error);
 gboolean cf_sockaddr_equal (const CfSockaddr *a, const CfSockaddr *b);
 /* "192.0.2.1" or "192.0.2.1:50000"; an IPv6 address with brackets only if with the port. */
 char *cf_sockaddr_to_string (const CfSockaddr *address, gboolean with_port);
 gboolean cf_sockaddr_is_local (const CfSockaddr *address);
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CfAddress, cf_address_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CfEndpoint, cf_endpoint_clear)
 
 #endif

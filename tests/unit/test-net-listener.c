@@ -1,4 +1,4 @@
-/* Tests of core/net/listener.c, address.c and activation.c. */
+/* Tests of core/net/listener.c, endpoint.c and activation.c. */
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -35,10 +35,10 @@ test_address_accepts (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_auto (CfAddress) address = { 0 };
+    g_auto (CfEndpoint) address = { 0 };
     g_autoptr (GError) error = NULL;
 
-    cf_address_parse (cases[i].text, protocols, &address, &error);
+    cf_endpoint_parse (cases[i].text, protocols, &address, &error);
     g_assert_no_error (error);
     g_assert_cmpstr (address.host, ==, cases[i].host);
     g_assert_cmpstr (address.path, ==, cases[i].path);
@@ -75,12 +75,12 @@ test_address_rejects (void)
   g_autofree char *long_path = g_strnfill (200, 'x'), *long_text = g_strconcat ("unix:/", long_path, NULL);
 
   for (guint i = 0; i <= G_N_ELEMENTS (texts); i++) {
-    g_auto (CfAddress) address = { 0 };
+    g_auto (CfEndpoint) address = { 0 };
     g_autoptr (GError) error = NULL;
     const char *text = i < G_N_ELEMENTS (texts) ? texts[i] : long_text;
 
     g_test_message ("%s", text);
-    g_assert_false (cf_address_parse (text, protocols, &address, &error));
+    g_assert_false (cf_endpoint_parse (text, protocols, &address, &error));
     g_assert_error (error, CF_ERROR, CF_ERROR_BAD);
   }
 }
@@ -106,13 +106,13 @@ static int
 client_connect (const char *text)
 {
   const CfProtocol *const any[] = { &line_protocol, NULL };
-  g_auto (CfAddress) address = { 0 };
+  g_auto (CfEndpoint) address = { 0 };
   g_autoptr (GArray) targets = NULL;
   CfSockaddr *target;
   int fd;
 
-  g_assert_true (cf_address_parse (text, any, &address, NULL));
-  targets = cf_address_resolve (&address, NULL);
+  g_assert_true (cf_endpoint_parse (text, any, &address, NULL));
+  targets = cf_endpoint_resolve (&address, NULL);
   target = &g_array_index (targets, CfSockaddr, 0);
   fd = socket (target->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   client_set_patience (fd);
@@ -312,8 +312,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_writer_func (log_counting, NULL, NULL);
-  g_test_add_func ("/core/net/address/accepts", test_address_accepts);
-  g_test_add_func ("/core/net/address/rejects", test_address_rejects);
+  g_test_add_func ("/core/net/endpoint/accepts", test_address_accepts);
+  g_test_add_func ("/core/net/endpoint/rejects", test_address_rejects);
   g_test_add_func ("/core/net/activation/parse", test_activation_parse);
   g_test_add_data_func ("/core/net/listener/tcp4-port-0", "line://127.0.0.1:0", test_tcp);
   g_test_add_data_func ("/core/net/listener/tcp6-port-0", "line://[::1]:0", test_tcp);

@@ -1,4 +1,4 @@
-/* core/net/address.c - listen texts and socket addresses, from and to text. */
+/* core/net/endpoint.c - listen texts and socket addresses, from and to text. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,7 +13,7 @@
  * --------------------------------------------------------------------------------------------- */
 
 static gboolean
-address_fail (const char *text, const char *cause, GError **error)
+endpoint_fail (const char *text, const char *cause, GError **error)
 {
   g_set_error (error, CF_ERROR, CF_ERROR_BAD, "\"%s\" is not a listen address: %s", text, cause);
   return FALSE;
@@ -21,7 +21,7 @@ address_fail (const char *text, const char *cause, GError **error)
 
 /* @scheme is "NAME", "NAMEs" (TLS) or, for a unix socket, "NAME+unix". */
 static gboolean
-address_set_scheme (CfAddress *address, const char *scheme, const CfProtocol *const *protocols)
+endpoint_set_scheme (CfEndpoint *endpoint, const char *scheme, const CfProtocol *const *protocols)
 {
   for (guint i = 0; protocols[i]; i++) {
     const char *name = protocols[i]->name;
@@ -29,107 +29,107 @@ address_set_scheme (CfAddress *address, const char *scheme, const CfProtocol *co
 
     if (strcmp (rest, "") != 0 && strcmp (rest, "s") != 0)
       continue;
-    address->protocol = protocols[i];
-    address->tls = *rest == 's';
+    endpoint->protocol = protocols[i];
+    endpoint->tls = *rest == 's';
     return TRUE;
   }
   return FALSE;
 }
 
 static gboolean
-address_parse_unix (CfAddress *address, const char *text, const char *colon,
-                    const CfProtocol *const *protocols, GError **error)
+endpoint_parse_unix (CfEndpoint *endpoint, const char *text, const char *colon,
+                     const CfProtocol *const *protocols, GError **error)
 {
   gsize length = (gsize) (colon - text);
   g_autofree char *scheme
       = length == strlen ("unix") ? g_strdup ("control") : g_strndup (text, length - strlen ("+unix"));
   struct sockaddr_un sun;
 
-  if (!address_set_scheme (address, scheme, protocols) || address->tls)
-    return address_fail (text, "unknown protocol", error);
-  address->path = g_strdup (colon + 1);
-  if (!g_path_is_absolute (address->path))
-    return address_fail (text, "the path of a unix socket starts with \"/\"", error);
-  if (strlen (address->path) >= sizeof sun.sun_path)
-    return address_fail (text, "the path is too long for a unix socket", error);
+  if (!endpoint_set_scheme (endpoint, scheme, protocols) || endpoint->tls)
+    return endpoint_fail (text, "unknown protocol", error);
+  endpoint->path = g_strdup (colon + 1);
+  if (!g_path_is_absolute (endpoint->path))
+    return endpoint_fail (text, "the path of a unix socket starts with \"/\"", error);
+  if (strlen (endpoint->path) >= sizeof sun.sun_path)
+    return endpoint_fail (text, "the path is too long for a unix socket", error);
   return TRUE;
 }
 
 static gboolean
-address_parse_port (CfAddress *address, const char *text, const char *port, GError **error)
+endpoint_parse_port (CfEndpoint *endpoint, const char *text, const char *port, GError **error)
 {
   g_autofree char *digits = g_strndup (port, strlen (port) - (g_str_has_suffix (port, "/") ? 1 : 0));
   guint64 value;
 
   if (!g_ascii_string_to_unsigned (digits, 10, 0, 65535, &value, NULL))
-    return address_fail (text, "the port is a number from 0 to 65535", error);
-  address->port = (guint16) value;
+    return endpoint_fail (text, "the port is a number from 0 to 65535", error);
+  endpoint->port = (guint16) value;
   return TRUE;
 }
 
 static gboolean
-address_parse_host (CfAddress *address, const char *text, const char *authority, GError **error)
+endpoint_parse_host (CfEndpoint *endpoint, const char *text, const char *authority, GError **error)
 {
   const char *end = *authority == '[' ? strchr (authority, ']') : authority + strcspn (authority, ":");
   const char *rest;
 
   if (!end)
-    return address_fail (text, "missing \"]\"", error);
+    return endpoint_fail (text, "missing \"]\"", error);
   rest = *authority == '[' ? end + 1 : end;
   if (*authority == '[')
     authority++;
   if (strcspn (authority, "/?#@ ") < (gsize) (end - authority))
-    return address_fail (text, "not a host name or address", error);
+    return endpoint_fail (text, "not a host name or address", error);
   if (end > authority)
-    address->host = g_strndup (authority, (gsize) (end - authority));
+    endpoint->host = g_strndup (authority, (gsize) (end - authority));
 
   if (strcmp (rest, "") == 0 || strcmp (rest, "/") == 0) {
-    address->port = address->tls ? address->protocol->tls_port : address->protocol->port;
-    return address->port != 0 || address_fail (text, "a port is needed", error);
+    endpoint->port = endpoint->tls ? endpoint->protocol->tls_port : endpoint->protocol->port;
+    return endpoint->port != 0 || endpoint_fail (text, "a port is needed", error);
   }
   if (*rest != ':')
-    return address_fail (text, "only a port can follow the host (an IPv6 address is written in [])", error);
-  return address_parse_port (address, text, rest + 1, error);
+    return endpoint_fail (text, "only a port can follow the host (an IPv6 address is written in [])", error);
+  return endpoint_parse_port (endpoint, text, rest + 1, error);
 }
 
 gboolean
-cf_address_parse (const char *text, const CfProtocol *const *protocols, CfAddress *out, GError **error)
+cf_endpoint_parse (const char *text, const CfProtocol *const *protocols, CfEndpoint *out, GError **error)
 {
-  g_auto (CfAddress) address = { 0 };
+  g_auto (CfEndpoint) endpoint = { 0 };
   const char *colon = strchr (text, ':');
   g_autofree char *scheme = colon ? g_strndup (text, (gsize) (colon - text)) : NULL;
 
   if (!scheme)
-    return address_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
+    return endpoint_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
   if (strcmp (scheme, "unix") == 0 || g_str_has_suffix (scheme, "+unix")) {
-    if (!address_parse_unix (&address, text, colon, protocols, error))
+    if (!endpoint_parse_unix (&endpoint, text, colon, protocols, error))
       return FALSE;
   } else {
     if (!g_str_has_prefix (colon, "://"))
-      return address_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
-    if (!address_set_scheme (&address, scheme, protocols))
-      return address_fail (text, "unknown protocol", error);
-    if (!address_parse_host (&address, text, colon + 3, error))
+      return endpoint_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
+    if (!endpoint_set_scheme (&endpoint, scheme, protocols))
+      return endpoint_fail (text, "unknown protocol", error);
+    if (!endpoint_parse_host (&endpoint, text, colon + 3, error))
       return FALSE;
   }
-  *out = address;
-  address = (CfAddress){ 0 };
+  *out = endpoint;
+  endpoint = (CfEndpoint){ 0 };
   return TRUE;
 }
 
 void
-cf_address_clear (CfAddress *address)
+cf_endpoint_clear (CfEndpoint *endpoint)
 {
-  g_free (address->path);
-  g_free (address->host);
-  *address = (CfAddress){ 0 };
+  g_free (endpoint->path);
+  g_free (endpoint->host);
+  *endpoint = (CfEndpoint){ 0 };
 }
 
 /* ---- Socket addresses
  * ------------------------------------------------------------------------------------------ */
 
 GArray *
-cf_address_resolve (const CfAddress *address, GError **error)
+cf_endpoint_resolve (const CfEndpoint *endpoint, GError **error)
 {
   g_autoptr (GArray) found = g_array_new (FALSE, TRUE, sizeof (CfSockaddr));
   struct addrinfo hints
@@ -138,21 +138,22 @@ cf_address_resolve (const CfAddress *address, GError **error)
   char port[8];
   int result;
 
-  if (address->path) {
+  if (endpoint->path) {
     CfSockaddr sa = { 0 };
     struct sockaddr_un *sun = (struct sockaddr_un *) &sa.storage;
 
     sun->sun_family = AF_UNIX;
-    g_strlcpy (sun->sun_path, address->path, sizeof sun->sun_path);
-    sa.length = (socklen_t) (offsetof (struct sockaddr_un, sun_path) + strlen (address->path) + 1);
+    g_strlcpy (sun->sun_path, endpoint->path, sizeof sun->sun_path);
+    sa.length = (socklen_t) (offsetof (struct sockaddr_un, sun_path) + strlen (endpoint->path) + 1);
     g_array_append_val (found, sa);
     return g_steal_pointer (&found);
   }
 
-  g_snprintf (port, sizeof port, "%u", address->port);
-  result = getaddrinfo (address->host, port, &hints, &list);
+  g_snprintf (port, sizeof port, "%u", endpoint->port);
+  result = getaddrinfo (endpoint->host, port, &hints, &list);
   if (result != 0) {
-    g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Host \"%s\": %s", address->host ? address->host : "",
+    g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Host \"%s\": %s",
+                 endpoint->host ? endpoint->host : "",
                  result == EAI_SYSTEM ? g_strerror (errno) : gai_strerror (result));
     return NULL;
   }
