@@ -36,8 +36,7 @@ typedef struct {
   gsize sent;
 } Turn;
 
-/* ---- Deadlines
- * --------------------------------------------------------------------------------------------- */
+/* ---- Deadlines ------------------------------------------------------------------------------------- */
 
 void
 cf_conn_set_timeout (CfConn *conn, guint64 ms)
@@ -60,8 +59,7 @@ conn_take_timeout (CfConn *conn)
   return TRUE;
 }
 
-/* ---- Octets
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Octets ---------------------------------------------------------------------------------------- */
 
 static void
 add_relaxed (_Atomic guint64 *counter, guint64 n)
@@ -134,8 +132,7 @@ conn_wants_input (CfConn *conn)
          && !cf_conn_is_input_full (conn);
 }
 
-/* ---- Phases
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Phases ---------------------------------------------------------------------------------------- */
 
 static void
 conn_end_session (CfConn *conn)
@@ -380,8 +377,7 @@ cf_conn_turn (CfConn *conn, guint reasons, guint32 events, gboolean again, guint
   return step == STEP_ARM;
 }
 
-/* ---- Birth and death
- * ---------------------------------------------------------------------------------------- */
+/* ---- Birth and death ------------------------------------------------------------------------------- */
 
 static void
 conn_learn_peer (CfConn *conn, CfConnCard *card)
@@ -489,8 +485,7 @@ cf_conn_destroy (CfConn *conn)
   atomic_fetch_sub (&net->n_open, 1);
 }
 
-/* ---- For protocols
- * ------------------------------------------------------------------------------------------ */
+/* ---- For protocols --------------------------------------------------------------------------------- */
 
 guint8 *
 cf_conn_peek (CfConn *conn, gsize *out_length)

@@ -9,8 +9,7 @@
 
 #include "net/private.h"
 
-/* ---- Listen texts
- * --------------------------------------------------------------------------------------------- */
+/* ---- Listen texts ---------------------------------------------------------------------------------- */
 
 static gboolean
 endpoint_fail (const char *text, const char *cause, GError **error)
@@ -125,8 +124,7 @@ cf_endpoint_clear (CfEndpoint *endpoint)
   *endpoint = (CfEndpoint){ 0 };
 }
 
-/* ---- Socket addresses
- * ------------------------------------------------------------------------------------------ */
+/* ---- Socket addresses ------------------------------------------------------------------------------ */
 
 GArray *
 cf_endpoint_resolve (const CfEndpoint *endpoint, GError **error)

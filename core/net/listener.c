@@ -55,8 +55,7 @@ cf_listener_array_new (void)
   return g_ptr_array_new_with_free_func (listener_free);
 }
 
-/* ---- Accepting
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Accepting ------------------------------------------------------------------------------------- */
 
 /* No more for now; the sweep tries again. Said once, not with every try. */
 static gboolean
@@ -129,8 +128,7 @@ cf_listener_close_all (CfNet *net)
   g_ptr_array_set_size (net->listeners, 0);
 }
 
-/* ---- Opening
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------------- */
 
 /* An address in use by a unix socket file that nobody answers on: left behind by a process that did not end
  * well. */

@@ -18,8 +18,7 @@
 
 static _Thread_local CfWorker *current_worker;
 
-/* ---- Workers
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Workers --------------------------------------------------------------------------------------- */
 
 /* @conn is owned by the calling worker: gives it turns until it can be left, or is dead. */
 static void
@@ -119,8 +118,7 @@ cf_net_get_n_workers (CfNet *net)
   return net->config.workers;
 }
 
-/* ---- The sweep
- * ---------------------------------------------------------------------------------------------- */
+/* ---- The sweep ------------------------------------------------------------------------------------- */
 
 static void
 net_wake_all (CfNet *net, guint reason)
@@ -176,8 +174,7 @@ net_sweep (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* ---- Life
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------------ */
 
 static void
 config_fill_defaults (CfNetConfig *config)
@@ -328,8 +325,7 @@ cf_net_free (CfNet *net)
   g_free (net);
 }
 
-/* ---- Connections from outside
- * --------------------------------------------------------------------------------- */
+/* ---- Connections from outside ---------------------------------------------------------------------- */
 
 CfConnRef
 cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error)
@@ -355,8 +351,7 @@ cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, 
   return ref;
 }
 
-/* ---- What others may know
- * ------------------------------------------------------------------------------------- */
+/* ---- What others may know -------------------------------------------------------------------------- */
 
 void
 cf_net_get_counters (CfNet *net, CfNetCounters *out)

@@ -38,7 +38,7 @@ typedef enum {
                             * stop only work that is worth nothing without its reader */
 } CfWake;
 
-/* ---- Protocols -----------------------------------------------------------------------------------------
+/* ---- Protocols ----------------------------------------------------------------------------------------
  *
  * What speaks on a connection. The row is static, or outlives the CfNet. All three functions are called by
  * the connection's owner, never two at once for one connection, on whichever worker has the turn. */
@@ -71,7 +71,7 @@ typedef struct {
   void (*closed) (CfConn *conn, gpointer session);
 } CfProtocol;
 
-/* ---- The loop ------------------------------------------------------------------------------------------ */
+/* ---- The loop -------------------------------------------------------------------------------------- */
 
 typedef struct {
   guint workers;         /* 0: 2 per core, at least 4 */
@@ -162,7 +162,7 @@ typedef struct {
 typedef gboolean (*CfNetForeachFunc) (const CfConnInfo *info, gpointer user_data);
 void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
 
-/* ---- Listeners ----------------------------------------------------------------------------------------- */
+/* ---- Listeners ------------------------------------------------------------------------------------- */
 
 /* Opens what @text says, for the one of @protocols (NULL-terminated array) whose name the scheme has:
  *
@@ -189,7 +189,7 @@ char **cf_net_dup_addresses (CfNet *net);
  * cf_net_listen(). */
 void cf_net_listen_check_activation (CfNet *net);
 
-/* ---- TLS ----------------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------------- */
 
 #define CF_TLS_PRIORITIES_DEFAULT "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -231,7 +231,7 @@ GBytes *cf_conn_get_channel_binding (CfConn *conn, const char *type);
  * Borrowed, valid while the connection is open. */
 const guint8 *cf_conn_get_peer_certificate (CfConn *conn, gsize *out_length);
 
-/* ---- Connections, for their owner ---------------------------------------------------------------------- */
+/* ---- Connections, for their owner ------------------------------------------------------------------ */
 
 /* The input that has been read and not consumed: *@out_length octets, contiguous, not NUL-terminated. May be
  * written to (an unmasking parser can work in place). Valid until cf_conn_consume() or the return of run. */

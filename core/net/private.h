@@ -9,7 +9,7 @@
 
 #include "net/net.h"
 
-/* ---- The state word -------------------------------------------------------------------------------------
+/* ---- The state word -----------------------------------------------------------------------------------
  *
  * generation (32 bits) | reasons (24) | state (8). Reasons live in the word, not beside it, so that a wake
  * with an old generation cannot leave its reason to the slot's next connection. Without LIVE the slot is

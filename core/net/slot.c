@@ -11,8 +11,7 @@
 
 #include "net/private.h"
 
-/* ---- Lock-free stacks of slot indices
- * ---------------------------------------------------------------------- */
+/* ---- Lock-free stacks of slot indices -------------------------------------------------------------- */
 
 static void
 stack_push (CfNet *net, _Atomic guint64 *head, CfConn *conn)
@@ -40,8 +39,7 @@ stack_pop (CfNet *net, _Atomic guint64 *head)
   return conn;
 }
 
-/* ---- Slots
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Slots ----------------------------------------------------------------------------------------- */
 
 /* The slot's memory; NULL while its chunk is being made, and beyond the table. */
 CfConn *
@@ -125,8 +123,7 @@ cf_slot_free_all (CfNet *net)
   g_free (net->chunks);
 }
 
-/* ---- Ownership
- * --------------------------------------------------------------------------------------------- */
+/* ---- Ownership ------------------------------------------------------------------------------------- */
 
 /* After an event: TRUE makes the caller the owner and gives it the reasons. FALSE: the ref is stale, or
  * somebody else owns the connection and has been told to look again. */

@@ -28,8 +28,7 @@ struct _CfTls {
   gboolean client_verified;
 };
 
-/* ---- Credentials
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Credentials ----------------------------------------------------------------------------------- */
 
 void
 cf_tls_credentials_unref (CfTlsCredentials *credentials)
@@ -127,8 +126,7 @@ cf_tls_clear_ticket_key (CfNet *net)
   net->ticket_key = NULL;
 }
 
-/* ---- Sessions
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------------- */
 
 void
 cf_tls_free (CfTls *tls)
@@ -273,8 +271,7 @@ cf_tls_bye (CfTls *tls)
   return result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED ? 0 : -1;
 }
 
-/* ---- What protocols may ask
- * ----------------------------------------------------------------------------------- */
+/* ---- What protocols may ask ------------------------------------------------------------------------ */
 
 gboolean
 cf_conn_is_tls (CfConn *conn)

@@ -12,8 +12,7 @@ static const CfProtocol imap = { .name = "imap", .port = 143, .tls_port = 993 };
 static const CfProtocol control = { .name = "control" };
 static const CfProtocol *const protocols[] = { &imap, &control, NULL };
 
-/* ---- Texts
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Texts ----------------------------------------------------------------------------------------- */
 
 static void
 test_address_accepts (void)
@@ -98,8 +97,7 @@ test_activation_parse (void)
   g_assert_cmpuint (cf_activation_parse ("42x", "2", 42), ==, 0);
 }
 
-/* ---- Sockets
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Sockets --------------------------------------------------------------------------------------- */
 
 /* Connects to what cf_net_dup_addresses() said; -1 when refused. */
 static int

@@ -104,8 +104,7 @@ test_stop_closes_all (void)
     close (fds[i]);
 }
 
-/* ---- Listing
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Listing --------------------------------------------------------------------------------------- */
 
 static gboolean
 count_labelled (const CfConnInfo *info, gpointer user_data)

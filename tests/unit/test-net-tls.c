@@ -50,8 +50,7 @@ make_certificate (const char *name, const char *purpose)
   return path;
 }
 
-/* ---- A client
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- A client -------------------------------------------------------------------------------------- */
 
 typedef struct {
   int fd;
@@ -135,8 +134,7 @@ net_new_tls (const CfNetConfig *config, const char *client_ca)
   return net;
 }
 
-/* ---- Tests
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- Tests ----------------------------------------------------------------------------------------- */
 
 static void
 assert_binding (Client *client, const char *name, gnutls_channel_binding_t type, gboolean exists)
