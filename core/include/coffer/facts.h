@@ -39,13 +39,17 @@ typedef struct {
 typedef enum {
   CF_PART_LEAF,      /* has octets of its own and no children */
   CF_PART_MULTIPART, /* children are parts */
-  CF_PART_MESSAGE,   /* message/rfc822: its one child is the message inside */
+  CF_PART_MESSAGE,   /* message/rfc822 or message/global: holds a message */
 } CfPartKind;
 
 /* One MIME part. The table is in depth-first order and begins with the message itself (path ""). A message
- * that is a single leaf is addressed as "1" as well (RFC 3501, 6.4.5), by core; it has one row, path "". The
- * message inside a message/rfc822 part shares its parent's part number and has no row of its own: inner_* of
- * the parent tells where its header and body are, its children follow with the parent's path as prefix.
+ * that is a single leaf (or a single message/rfc822) is addressed as "1" as well (RFC 3501, 6.4.5), by core; it
+ * has one row, path "". The message inside a message/rfc822 part shares its parent's part number and has no row
+ * of its own: inner_* of the parent tells where its header and body are. Its children follow with the parent's
+ * path as prefix; when it is not a multipart, its one child ("2.1") is its body, with the inner header as header.
+ *
+ * A multipart in which its boundary never occurs has one text/plain child that is its whole body. Beyond the
+ * scanner's limits of depth and number, a part is one application/octet-stream leaf, whatever it says it is.
  *
  * header_offset to body_offset is the header with its closing blank line; body_offset + body_length is the
  * first octet after the part, not counting the line end that belongs to the boundary. */
@@ -61,7 +65,7 @@ typedef struct {
   const char *content_id;      /* raw, or NULL */
   guint64 header_offset, header_length;
   guint64 body_offset, body_length;
-  guint64 body_lines;
+  guint64 body_lines;          /* line ends in the body */
   guint64 inner_header_length; /* CF_PART_MESSAGE: of the message inside, which starts at body_offset */
   guint64 decoded_length;      /* leaf: octets after decoding the transfer encoding (BINARY.SIZE) */
   gboolean has_nul;            /* leaf: its octets as appended contain NUL */
@@ -84,6 +88,7 @@ CF_API GBytes *cf_facts_get_encoded (CfFacts *facts);
  * then computes the facts anew from the content. */
 CF_API CfFacts *cf_facts_new_from_encoded (GBytes *encoded, GError **error);
 
+/* The fields that lie in the first 64 KB of the header. */
 CF_API guint cf_facts_get_n_headers (const CfFacts *facts);
 CF_API const CfHeaderField *cf_facts_get_header (const CfFacts *facts, guint i);
 CF_API guint cf_facts_get_n_addresses (const CfFacts *facts);

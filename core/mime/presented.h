@@ -1,0 +1,33 @@
+/* core/mime/presented.h - how the presented rendition is made of raw octets. Private to core/mime. */
+#ifndef COFFER_MIME_PRESENTED_H
+#define COFFER_MIME_PRESENTED_H
+
+#include "mime/scanner.h"
+
+typedef enum {
+  CF_PIECE_RAW,    /* as it is, NUL shown as 0x80 */
+  CF_PIECE_BASE64, /* in lines of 76 characters */
+  CF_PIECE_FIELD,  /* a Content-Transfer-Encoding field; stands for the raw octets of the old one, or for none
+                    */
+  CF_PIECE_HEADER, /* that field and a blank line, for a part without a header */
+  CF_PIECE_NOTHING, /* raw octets that are not presented: a second Content-Transfer-Encoding field */
+  CF_N_PIECES,
+} CfPieceKind;
+
+/* Pieces are in order and leave no raw octet out. */
+typedef struct {
+  CfPieceKind kind;
+  guint64 raw_offset, raw_length;
+  guint64 offset, length; /* presented */
+} CfPiece;
+
+/* The pieces of a scanned message that contains NUL: CfPiece. @line_deltas, one for each node: how many line
+ * ends its body has more when presented. */
+GArray *cf_presented_build (const CfScan *scan, gint64 *line_deltas);
+/* Appends a piece, computing offset and length. */
+void cf_presented_append (GArray *pieces, CfPieceKind kind, guint64 raw_offset, guint64 raw_length);
+/* The presented offset that corresponds to @raw_offset. @after: behind what is inserted there, not before it.
+ */
+guint64 cf_presented_offset (const GArray *pieces, guint64 raw_offset, gboolean after);
+
+#endif
