@@ -40,12 +40,14 @@ gboolean cf_config_apply (CfConfig *config, const char *group, const CfConfigKey
 
 /* After the last cf_config_apply(): a group that nobody claimed is an error. */
 gboolean cf_config_check_unclaimed (CfConfig *config, GError **error);
+/* Claims @group without reading it: its owner is not there to do so, but will be after a restart. */
+void cf_config_claim (CfConfig *config, const char *group);
 
 /* Whether the file holds @group. */
 gboolean cf_config_has_group (const CfConfig *config, const char *group);
-/* "FILE:LINE" of a key, or "FILE" when the file does not hold it: for errors found later. The caller frees.
- */
-char *cf_config_dup_place (const CfConfig *config, const char *group, const char *key);
+/* Puts "FILE:LINE: " of a key before the message of *@error, for what only a later step finds wrong with its
+ * value. A message that names the file already stays as it is. @config NULL: nothing is done. */
+void cf_config_prefix_error (const CfConfig *config, const char *group, const char *key, GError **error);
 
 /* A second reading of the file, after SIGHUP. Checks the values of @keys in @config and collects in @changes,
  * for each key whose value differs from the one in @base, what is to be done; nothing is changed yet. */
@@ -64,8 +66,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfigChanges, cf_config_changes_free)
 /* Frees the strings and lists of @keys in @base. */
 void cf_config_clear (const CfConfigKey *keys, gsize row_size, guint n, gpointer base);
 
-/* Appends @keys as lines of a configuration file, commented out, each with help, type, default and range. */
-void cf_config_describe (GString *out, const char *group, const CfConfigKey *keys, gsize row_size, guint n);
+/* Appends @keys as lines of a configuration file, commented out, each with help, type, default and range. The
+ * group's line is the caller's. */
+void cf_config_describe (GString *out, const CfConfigKey *keys, gsize row_size, guint n);
 
 G_END_DECLS
 

@@ -45,7 +45,7 @@ typedef struct {
   /* [storage] */
   char *storage_class;
   gint64 store_deadline;
-  gint64 store_permits; /* 0: fewer than workers by a quarter */
+  gint64 store_permits; /* 0: three quarters of the workers */
   gint64 heavy_permits; /* 0: a quarter of the store permits */
   gint64 facts_cache, snapshot_cache;
   gint64 object_threshold;  /* leaf parts of at least so many octets are kept apart */
@@ -55,14 +55,20 @@ typedef struct {
   char **create_mailboxes; /* for a new account: "Sent \Sent;Trash \Trash" */
 } CfSettings;
 
-/* The process's settings: all defaults of type NULL or 0 before cf_settings_load(). */
+/* The process's settings; zero before cf_settings_load(). */
 const CfSettings *cf_settings_get (void);
 
-/* Fills the settings from @config (NULL: defaults), and checks what a single key's row cannot. */
+/* Fills them from @config (NULL: defaults), and checks what a single key's row cannot. */
 gboolean cf_settings_load (CfConfig *config, GError **error);
-/* Adds what would change to @changes; the check as above. */
+void cf_settings_unload (void);
+
+/* The same into a struct of the caller's, zero before and cleared after, also on failure: a second reading.
+ */
+gboolean cf_settings_read (CfConfig *config, CfSettings *out, GError **error);
+void cf_settings_clear (CfSettings *read);
+/* Adds to @changes what @config, found good by cf_settings_read(), would change. */
 gboolean cf_settings_collect (CfConfigChanges *changes, CfConfig *config, GError **error);
-void cf_settings_clear (void);
+
 /* Core's groups as lines of a configuration file. */
 void cf_settings_describe (GString *out);
 

@@ -38,7 +38,7 @@ typedef struct {
   void (*shutdown) (void);
 } CfModuleDescriptor;
 
-/* CF_MODULE_DEFINE (storage_sqlite, .summary = "...", .init = my_init) */
+/* CF_MODULE_DEFINE (storage_sqlite, .summary = "...", .init = my_init), in storage-sqlite.so */
 #define CF_MODULE_DEFINE(symbol, ...)                                                                        \
   __attribute__ ((visibility ("default"))) extern const CfModuleDescriptor coffer_module_##symbol;           \
   const CfModuleDescriptor coffer_module_##symbol = { .struct_size = sizeof (CfModuleDescriptor),            \
@@ -183,10 +183,10 @@ typedef enum {
   CF_CONFIG_BOOLEAN,  /* gboolean */
   CF_CONFIG_INTEGER,  /* gint64, with optional suffix k, M, G */
   CF_CONFIG_DURATION, /* gint64 seconds; suffix s, m, h, d */
-  CF_CONFIG_STRING,   /* char * */
-  CF_CONFIG_FILE,     /* char *; a path, relative to the configuration file */
-  CF_CONFIG_LIST,     /* char **; separated by ';' */
-  CF_CONFIG_CHOICE,   /* char *; one of `choices` */
+  CF_CONFIG_STRING,   /* char *; NULL when empty */
+  CF_CONFIG_FILE,     /* char *; absolute; in the file, relative to the configuration file's directory. NULL when empty */
+  CF_CONFIG_LIST,     /* char **; in the file, separated by ';'. Never NULL */
+  CF_CONFIG_CHOICE,   /* const char *; one of `choices`, never freed. NULL when there is no default */
 } CfConfigType;
 
 /* One key. Core fills the variable before init returns control to the registrar's caller, that is: keys are
@@ -200,8 +200,8 @@ typedef struct {
   const char *choices;      /* CHOICE: "a;b;c" */
   const char *help;         /* one line */
   gsize offset;             /* of the variable in the struct given to cf_registrar_add_config() */
-  gboolean reloadable;      /* SIGHUP may change it; the variable is then replaced while sessions run: INTEGER,
-                               DURATION and BOOLEAN only */
+  gboolean reloadable;      /* SIGHUP may change it; the variable is then replaced, in one piece, while sessions run:
+                               BOOLEAN, INTEGER, DURATION and CHOICE only */
 } CfConfigKey;
 
 /* ---- Hooks ------------------------------------------------------------------------------------------- */
@@ -262,7 +262,8 @@ typedef struct {
 /* For the macros below. FALSE: refused, with the reason (a name taken, a row incomplete). */
 CF_API gboolean cf_registrar_add (CfRegistrar *registrar, guint kind, gconstpointer rows, gsize row_size, guint n,
                                   GError **error);
-/* @group: the configuration file's group, the module's name. @base: the struct the offsets count in. */
+/* @group: the configuration file's group, the module's name (core has several). One table for each group. @base: the
+ * struct the offsets count in, static; strings and lists in it belong to core. */
 CF_API gboolean cf_registrar_add_config_rows (CfRegistrar *registrar, const char *group, const CfConfigKey *keys,
                                               gsize row_size, guint n, gpointer base, GError **error);
 /* A numbered slot in every session for this module's data (cf_session_set_data). */
