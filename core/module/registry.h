@@ -71,6 +71,14 @@ const CfProtocol *const *cf_registry_get_protocols (void);
 guint cf_registry_get_n_session_slots (void);
 void cf_registry_free_session_data (guint slot, gpointer data);
 
+/* ---- Configuration: main thread ------------------------------------------------------------------------ */
+
+/* The groups that modules registered, as lines of a configuration file; their group lines are commented out
+ * too, as a file may not hold the group of a module that it does not load. */
+void cf_registry_describe_config (GString *out);
+/* A second reading: adds to @changes what @config would change for the modules. */
+gboolean cf_registry_collect_config (CfConfigChanges *changes, CfConfig *config, GError **error);
+
 /* ---- Modules ------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -82,6 +90,12 @@ typedef struct {
 /* Loaded modules, in load order. */
 guint cf_registry_get_n_modules (void);
 const CfModuleInfo *cf_registry_get_module (guint i);
+/* The loader's: "storage-sqlite"; NULL: not loaded. */
+const CfModuleInfo *cf_registry_lookup_module (const char *name);
+/* The loader's: enters a module whose descriptor was found good, and calls its init. Strings are copied;
+ * @descriptor is at the size this core knows, its strings live on with the shared object. */
+gboolean cf_registry_init_module (const char *name, const char *path, const CfModuleDescriptor *descriptor,
+                                  GError **error);
 
 G_END_DECLS
 
