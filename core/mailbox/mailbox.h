@@ -70,7 +70,7 @@ CfSnapshotReport *cf_mailbox_begin_report (CfMailbox *mailbox);
  * with the errors of cf_snapshot_apply(); after CF_ERROR_UNAVAILABLE (a restored store) the mailbox is gone,
  * see below; after CF_ERROR_ CORRUPTION it is stale. CF_ERROR_NONEXISTENT: it is gone already. @report is
  * borrowed. */
-CfSnapshot *cf_mailbox_publish (CfMailbox *mailbox, const CfSnapshotReport *report, CfConnRef except,
+CfSnapshot *cf_mailbox_publish (CfMailbox *mailbox, CfSnapshotReport *report, CfConnRef except,
                                 GError **error);
 
 /* ---- Gone --------------------------------------------------------------------------------------------

@@ -39,6 +39,11 @@ const CfIndexRow *cf_snapshot_lookup_uid (const CfSnapshot *snapshot, guint32 ui
 guint32 cf_snapshot_rank (const CfSnapshot *snapshot, guint32 uid);
 /* Octets it occupies, chunks shared with other snapshots included. */
 gsize cf_snapshot_get_size (const CfSnapshot *snapshot);
+/* Whether the caller's reference is the only one; nobody can take another meanwhile if the caller sees to it.
+ */
+gboolean cf_snapshot_is_sole (CfSnapshot *snapshot);
+/* Adds the UIDs below @end to @set. */
+void cf_snapshot_add_uids (const CfSnapshot *snapshot, guint32 end, CfUidSet *set);
 
 /* Walks rows in ascending order, without a search for each. To begin: cf_snapshot_iter_init (&it, snapshot,
  * rank). NULL at the end. The iterator borrows the snapshot. */
@@ -82,6 +87,16 @@ CfSnapshotReport *cf_snapshot_report_new_info (CfMailboxId mailbox);
 void cf_snapshot_report_free (CfSnapshotReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfSnapshotReport, cf_snapshot_report_free)
 
+/* Asks for more than is needed: the difference from @since, no later than the base (QRESYNC wants what was
+ * expunged since the client's MODSEQ). Without a base it does nothing. Before the report is filled. */
+void cf_snapshot_report_lower_since (CfSnapshotReport *report, guint64 since);
+/* What was known of the mailbox when the report was asked for, though no snapshot of it is in memory: a store
+ * that is behind it, or gives another UIDVALIDITY, was restored. */
+void cf_snapshot_report_set_known (CfSnapshotReport *report, guint32 uid_validity, guint64 modseq);
+/* A number for the use of whoever makes the report; 0 at first. */
+void cf_snapshot_report_set_serial (CfSnapshotReport *report, guint serial);
+guint cf_snapshot_report_get_serial (const CfSnapshotReport *report);
+
 /* What to ask the store for: CfIndexQuery.since, or the since of a batch. */
 guint64 cf_snapshot_report_get_since (const CfSnapshotReport *report);
 /* Borrowed, as long as the report. */
@@ -102,7 +117,7 @@ gboolean cf_snapshot_report_is_reset (const CfSnapshotReport *report);
  * UID at or above UIDNEXT, a MODSEQ above the highest, a new row below the old UIDNEXT, UIDNEXT that fell);
  * CF_ERROR_UNAVAILABLE: the store is behind what it said before, or gave the mailbox another UIDVALIDITY (a
  * restored backup): nothing that was known holds any more. */
-CfSnapshot *cf_snapshot_apply (CfSnapshot *current, const CfSnapshotReport *report, GError **error);
+CfSnapshot *cf_snapshot_apply (CfSnapshot *current, CfSnapshotReport *report, GError **error);
 
 G_END_DECLS
 

@@ -1,0 +1,627 @@
+/* core/mailbox/mailbox.c - the table of mailboxes, their snapshots, who watches, and which snapshots stay
+ * (mailbox.h).
+ *
+ * Locks: the table's before a mailbox's; README.md says more. What costs time is done outside: a report is
+ * applied without a lock and the outcome swapped in if the snapshot is still the one it was applied to;
+ * snapshots are freed and watchers woken after unlocking.
+ */
+#include "mailbox/mailbox-private.h"
+
+/* How many snapshots an eviction looks at: it may find all of them held. */
+#define EVICT_LOOK 16
+
+static GMutex table_lock;
+static GHashTable *table_ids;   /* CfMailbox: itself, by account and id */
+static GHashTable *table_names; /* CfMailbox: itself, by account and name */
+static GQueue table_lru;        /* of those with a snapshot; most recently used first */
+static gsize table_octets, table_max_octets;
+static CfMailboxWakeFunc table_wake;
+static gpointer table_wake_data;
+
+void
+cf_mailbox_wake (CfConnRef ref, guint reason)
+{
+  if (ref != 0 && table_wake != NULL)
+    table_wake (ref, reason, table_wake_data);
+}
+
+/* ---- The table --------------------------------------------------------------------------------------- */
+
+static guint
+table_hash_id (gconstpointer key)
+{
+  const CfMailbox *mailbox = key;
+
+  return (guint) (mailbox->id ^ mailbox->id >> 32);
+}
+
+static gboolean
+table_equal_id (gconstpointer a, gconstpointer b)
+{
+  const CfMailbox *x = a, *y = b;
+
+  return x->id == y->id && x->account == y->account;
+}
+
+static guint
+table_hash_name (gconstpointer key)
+{
+  const CfMailbox *mailbox = key;
+
+  return g_str_hash (mailbox->name) ^ (guint) mailbox->account;
+}
+
+static gboolean
+table_equal_name (gconstpointer a, gconstpointer b)
+{
+  const CfMailbox *x = a, *y = b;
+
+  return x->account == y->account && g_str_equal (x->name, y->name);
+}
+
+static void
+mailbox_free (CfMailbox *mailbox)
+{
+  cf_snapshot_unref (mailbox->snapshot);
+  g_array_unref (mailbox->watchers);
+  g_mutex_clear (&mailbox->lock);
+  g_free (mailbox->name);
+  g_free (mailbox);
+}
+
+static void
+table_uncharge (CfMailbox *mailbox)
+{
+  if (mailbox->charged == 0)
+    return;
+  table_octets -= mailbox->charged;
+  mailbox->charged = 0;
+  g_queue_unlink (&table_lru, &mailbox->link);
+}
+
+static void
+table_forget_name (CfMailbox *mailbox)
+{
+  if (mailbox->name != NULL && g_hash_table_lookup (table_names, mailbox) == mailbox)
+    g_hash_table_remove (table_names, mailbox);
+  g_clear_pointer (&mailbox->name, g_free);
+}
+
+static void
+table_remove (CfMailbox *mailbox)
+{
+  if (!mailbox->in_table)
+    return;
+  mailbox->in_table = FALSE;
+  g_hash_table_remove (table_ids, mailbox);
+  table_forget_name (mailbox);
+  table_uncharge (mailbox);
+}
+
+static CfMailbox *
+table_ref (CfMailbox *mailbox)
+{
+  mailbox->ref_count++;
+  if (mailbox->charged > 0) {
+    g_queue_unlink (&table_lru, &mailbox->link);
+    g_queue_push_head_link (&table_lru, &mailbox->link);
+  }
+  return mailbox;
+}
+
+/* Counts the mailbox's snapshot as it is now, as the one most recently used. */
+static void
+table_charge (CfMailbox *mailbox)
+{
+  gsize size;
+
+  table_uncharge (mailbox);
+  g_mutex_lock (&mailbox->lock);
+  size = mailbox->snapshot != NULL ? cf_snapshot_get_size (mailbox->snapshot) : 0;
+  g_mutex_unlock (&mailbox->lock);
+  if (size == 0)
+    return;
+  mailbox->charged = size;
+  table_octets += size;
+  g_queue_push_head_link (&table_lru, &mailbox->link);
+}
+
+/* The snapshot of @mailbox if nobody but it holds it; it has none then. Nobody can take a reference
+ * meanwhile, as that needs the lock or a reference. */
+static CfSnapshot *
+mailbox_steal_unheld (CfMailbox *mailbox)
+{
+  CfSnapshot *snapshot = NULL;
+
+  g_mutex_lock (&mailbox->lock);
+  if (mailbox->snapshot != NULL && cf_snapshot_is_sole (mailbox->snapshot))
+    snapshot = g_steal_pointer (&mailbox->snapshot);
+  g_mutex_unlock (&mailbox->lock);
+  return snapshot;
+}
+
+/* Drops what is too much, least recently used first. Those that are held are in use: they move to the front.
+ * What must be freed goes to @snapshots and @mailboxes. */
+static void
+table_evict (GPtrArray *snapshots, GPtrArray *mailboxes)
+{
+  for (guint look = 0; look < EVICT_LOOK && table_octets > table_max_octets && table_lru.tail != NULL;
+       look++) {
+    CfMailbox *mailbox = table_lru.tail->data;
+    CfSnapshot *snapshot = mailbox_steal_unheld (mailbox);
+
+    if (snapshot == NULL) {
+      g_queue_unlink (&table_lru, &mailbox->link);
+      g_queue_push_head_link (&table_lru, &mailbox->link);
+      continue;
+    }
+    g_ptr_array_add (snapshots, snapshot);
+    table_uncharge (mailbox);
+    if (mailbox->ref_count == 0) {
+      table_remove (mailbox);
+      g_ptr_array_add (mailboxes, mailbox);
+    }
+  }
+}
+
+/* Unlocks the table after dropping what is too much. */
+static void
+table_evict_and_unlock (void)
+{
+  g_autoptr (GPtrArray) snapshots = NULL, mailboxes = NULL;
+
+  if (table_octets <= table_max_octets) {
+    g_mutex_unlock (&table_lock);
+    return;
+  }
+  snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_snapshot_unref);
+  mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) mailbox_free);
+  table_evict (snapshots, mailboxes);
+  g_mutex_unlock (&table_lock);
+}
+
+void
+cf_mailbox_init (gsize max_octets, CfMailboxWakeFunc wake, gpointer user_data)
+{
+  table_ids = g_hash_table_new (table_hash_id, table_equal_id);
+  table_names = g_hash_table_new (table_hash_name, table_equal_name);
+  g_queue_init (&table_lru);
+  table_octets = 0;
+  table_max_octets = max_octets;
+  table_wake = wake;
+  table_wake_data = user_data;
+}
+
+void
+cf_mailbox_shutdown (void)
+{
+  g_autoptr (GList) left = g_hash_table_get_values (table_ids);
+
+  for (GList *at = left; at != NULL; at = at->next) {
+    CfMailbox *mailbox = at->data;
+
+    table_remove (mailbox);
+    if (mailbox->ref_count == 0)
+      mailbox_free (mailbox);
+    else
+      g_warning ("Mailbox %" G_GUINT64_FORMAT " is still in use", mailbox->id);
+  }
+  g_clear_pointer (&table_ids, g_hash_table_unref);
+  g_clear_pointer (&table_names, g_hash_table_unref);
+  table_wake = NULL;
+}
+
+static CfMailbox *
+mailbox_new (CfAccountId account, CfMailboxId id)
+{
+  CfMailbox *mailbox = g_new0 (CfMailbox, 1);
+
+  mailbox->account = account;
+  mailbox->id = id;
+  mailbox->link.data = mailbox;
+  g_mutex_init (&mailbox->lock);
+  mailbox->watchers = g_array_new (FALSE, FALSE, sizeof (CfConnRef));
+  g_queue_init (&mailbox->waiting);
+  return mailbox;
+}
+
+CfMailbox *
+cf_mailbox_acquire (CfAccountId account, CfMailboxId id)
+{
+  CfMailbox key = { .account = account, .id = id };
+  CfMailbox *mailbox;
+
+  g_mutex_lock (&table_lock);
+  mailbox = g_hash_table_lookup (table_ids, &key);
+  if (mailbox == NULL) {
+    mailbox = mailbox_new (account, id);
+    mailbox->in_table = TRUE;
+    g_hash_table_add (table_ids, mailbox);
+  }
+  table_ref (mailbox);
+  g_mutex_unlock (&table_lock);
+  return mailbox;
+}
+
+static CfMailbox *
+table_lookup (GHashTable *table, const CfMailbox *key)
+{
+  CfMailbox *mailbox;
+
+  g_mutex_lock (&table_lock);
+  mailbox = g_hash_table_lookup (table, key);
+  if (mailbox != NULL)
+    table_ref (mailbox);
+  g_mutex_unlock (&table_lock);
+  return mailbox;
+}
+
+CfMailbox *
+cf_mailbox_lookup (CfAccountId account, CfMailboxId id)
+{
+  CfMailbox key = { .account = account, .id = id };
+
+  return table_lookup (table_ids, &key);
+}
+
+CfMailbox *
+cf_mailbox_lookup_name (CfAccountId account, const char *name)
+{
+  CfMailbox key = { .account = account, .name = (char *) name };
+
+  return table_lookup (table_names, &key);
+}
+
+CfMailbox *
+cf_mailbox_ref (CfMailbox *mailbox)
+{
+  g_mutex_lock (&table_lock);
+  mailbox->ref_count++;
+  g_mutex_unlock (&table_lock);
+  return mailbox;
+}
+
+void
+cf_mailbox_release (CfMailbox *mailbox)
+{
+  gboolean unused;
+
+  if (mailbox == NULL)
+    return;
+
+  g_mutex_lock (&table_lock);
+  /* With a snapshot it stays in the table, for the next SELECT. */
+  unused = --mailbox->ref_count == 0 && mailbox->charged == 0;
+  if (unused)
+    table_remove (mailbox);
+  table_evict_and_unlock ();
+  if (unused)
+    mailbox_free (mailbox);
+}
+
+CfAccountId
+cf_mailbox_get_account (const CfMailbox *mailbox)
+{
+  return mailbox->account;
+}
+
+CfMailboxId
+cf_mailbox_get_id (const CfMailbox *mailbox)
+{
+  return mailbox->id;
+}
+
+/* ---- Watching ---------------------------------------------------------------------------------------- */
+
+/* @refs is sorted. */
+static gboolean
+refs_contain (const CfConnRef *refs, guint n, CfConnRef ref)
+{
+  guint low = 0, high = n;
+
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+
+    if (refs[middle] < ref)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < n && refs[low] == ref;
+}
+
+/* Those to be woken. Under the mailbox's lock. */
+static GArray *
+mailbox_copy_watchers (CfMailbox *mailbox, const CfConnRef *except, guint n_except)
+{
+  GArray *refs = g_array_sized_new (FALSE, FALSE, sizeof (CfConnRef), mailbox->watchers->len);
+
+  for (guint i = 0; i < mailbox->watchers->len; i++) {
+    CfConnRef ref = g_array_index (mailbox->watchers, CfConnRef, i);
+
+    if (!refs_contain (except, n_except, ref))
+      g_array_append_val (refs, ref);
+  }
+  return refs;
+}
+
+/* Without a lock; takes over @refs. */
+static void
+mailbox_wake_all (GArray *refs)
+{
+  if (refs == NULL)
+    return;
+  for (guint i = 0; i < refs->len; i++)
+    cf_mailbox_wake (g_array_index (refs, CfConnRef, i), CF_WAKE_PUSH);
+  g_array_unref (refs);
+}
+
+void
+cf_mailbox_watch (CfMailbox *mailbox, CfConnRef ref)
+{
+  g_mutex_lock (&mailbox->lock);
+  g_array_append_val (mailbox->watchers, ref);
+  g_mutex_unlock (&mailbox->lock);
+}
+
+void
+cf_mailbox_unwatch (CfMailbox *mailbox, CfConnRef ref)
+{
+  g_mutex_lock (&mailbox->lock);
+  for (guint i = 0; i < mailbox->watchers->len; i++) {
+    if (g_array_index (mailbox->watchers, CfConnRef, i) != ref)
+      continue;
+    g_array_remove_index_fast (mailbox->watchers, i);
+    break;
+  }
+  g_mutex_unlock (&mailbox->lock);
+}
+
+/* ---- State ------------------------------------------------------------------------------------------- */
+
+CfSnapshot *
+cf_mailbox_ref_snapshot (CfMailbox *mailbox)
+{
+  CfSnapshot *snapshot;
+
+  g_mutex_lock (&mailbox->lock);
+  snapshot = mailbox->snapshot != NULL ? cf_snapshot_ref (mailbox->snapshot) : NULL;
+  g_mutex_unlock (&mailbox->lock);
+  return snapshot;
+}
+
+gboolean
+cf_mailbox_is_stale (CfMailbox *mailbox)
+{
+  gboolean stale;
+
+  g_mutex_lock (&mailbox->lock);
+  stale = mailbox->is_stale || mailbox->snapshot == NULL;
+  g_mutex_unlock (&mailbox->lock);
+  return stale;
+}
+
+void
+cf_mailbox_set_stale (CfMailbox *mailbox)
+{
+  cf_mailbox_note_modseq (mailbox, G_MAXUINT64, NULL, 0);
+}
+
+void
+cf_mailbox_note_modseq (CfMailbox *mailbox, guint64 modseq, const CfConnRef *except, guint n_except)
+{
+  GArray *refs = NULL;
+
+  g_mutex_lock (&mailbox->lock);
+  if (modseq > mailbox->known_modseq) {
+    mailbox->is_stale = TRUE;
+    mailbox->stale_serial++;
+    refs = mailbox_copy_watchers (mailbox, except, n_except);
+  }
+  g_mutex_unlock (&mailbox->lock);
+  mailbox_wake_all (refs);
+}
+
+void
+cf_mailbox_set_gone (CfMailbox *mailbox)
+{
+  GArray *refs;
+
+  g_mutex_lock (&table_lock);
+  table_remove (mailbox);
+  g_mutex_unlock (&table_lock);
+
+  g_mutex_lock (&mailbox->lock);
+  mailbox->is_gone = TRUE;
+  refs = mailbox_copy_watchers (mailbox, NULL, 0);
+  g_mutex_unlock (&mailbox->lock);
+  mailbox_wake_all (refs);
+}
+
+gboolean
+cf_mailbox_is_gone (CfMailbox *mailbox)
+{
+  gboolean gone;
+
+  g_mutex_lock (&mailbox->lock);
+  gone = mailbox->is_gone;
+  g_mutex_unlock (&mailbox->lock);
+  return gone;
+}
+
+void
+cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq, gpointer user_data)
+{
+  g_autoptr (GPtrArray) mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_mailbox_release);
+  GHashTableIter iter;
+  gpointer value;
+
+  g_mutex_lock (&table_lock);
+  if (id != 0) {
+    CfMailbox key = { .account = account, .id = id };
+
+    value = g_hash_table_lookup (table_ids, &key);
+    if (value != NULL)
+      g_ptr_array_add (mailboxes, table_ref (value));
+  } else {
+    g_hash_table_iter_init (&iter, table_ids);
+    while (g_hash_table_iter_next (&iter, &value, NULL))
+      if (((CfMailbox *) value)->account == account)
+        g_ptr_array_add (mailboxes, table_ref (value));
+  }
+  g_mutex_unlock (&table_lock);
+
+  for (guint i = 0; i < mailboxes->len; i++)
+    cf_mailbox_note_modseq (g_ptr_array_index (mailboxes, i), modseq != 0 ? modseq : G_MAXUINT64, NULL, 0);
+}
+
+/* ---- Refreshing -------------------------------------------------------------------------------------- */
+
+CfSnapshotReport *
+cf_mailbox_begin_report (CfMailbox *mailbox)
+{
+  CfSnapshotReport *report;
+
+  g_mutex_lock (&mailbox->lock);
+  report = cf_snapshot_report_new (mailbox->snapshot, mailbox->id);
+  cf_snapshot_report_set_known (report, mailbox->known_uid_validity, mailbox->known_modseq);
+  cf_snapshot_report_set_serial (report, mailbox->stale_serial);
+  g_mutex_unlock (&mailbox->lock);
+  return report;
+}
+
+/* Makes @next, which @report made of @current, the newest snapshot; FALSE: another came first. Under the
+ * lock; the reference to @current is the caller's to drop. */
+static gboolean
+mailbox_swap (CfMailbox *mailbox, CfSnapshotReport *report, CfSnapshot *current, CfSnapshot *next)
+{
+  const CfMailboxInfo *info = cf_snapshot_report_get_info (report);
+
+  if (mailbox->snapshot != current)
+    return FALSE;
+  mailbox->snapshot = cf_snapshot_ref (next);
+  if (cf_snapshot_report_get_serial (report) == mailbox->stale_serial)
+    mailbox->is_stale = FALSE;
+  /* A later one came and was dropped from memory while this one was loaded. */
+  if (cf_snapshot_get_highest_modseq (next) < mailbox->known_modseq)
+    mailbox->is_stale = TRUE;
+  mailbox->known_uid_validity = info->uid_validity;
+  mailbox->known_modseq = MAX (mailbox->known_modseq, cf_snapshot_get_highest_modseq (next));
+  mailbox->known_recent = MAX (mailbox->known_recent, MAX (info->recent_uid, 1));
+  return TRUE;
+}
+
+/* Applies @report to the newest snapshot, however often that changes meanwhile. The new one, or NULL. */
+static CfSnapshot *
+mailbox_apply (CfMailbox *mailbox, CfSnapshotReport *report, const CfConnRef *except, guint n_except,
+               GArray **out_wake, GError **error)
+{
+  for (;;) {
+    g_autoptr (CfSnapshot) current = cf_mailbox_ref_snapshot (mailbox);
+    g_autoptr (CfSnapshot) next = cf_snapshot_apply (current, report, error);
+    gboolean swapped;
+
+    if (next == NULL)
+      return NULL;
+    g_mutex_lock (&mailbox->lock);
+    swapped = mailbox_swap (mailbox, report, current, next);
+    if (swapped && next != current)
+      *out_wake = mailbox_copy_watchers (mailbox, except, n_except);
+    g_mutex_unlock (&mailbox->lock);
+    if (!swapped)
+      continue;
+    cf_snapshot_unref (current); /* the mailbox's own reference */
+    return g_steal_pointer (&next);
+  }
+}
+
+/* Keeps the name and the LRU up to date after a new snapshot. */
+static void
+mailbox_update_table (CfMailbox *mailbox, const char *name)
+{
+  g_mutex_lock (&table_lock);
+  if (mailbox->in_table) {
+    if (name != NULL && g_strcmp0 (name, mailbox->name) != 0) {
+      table_forget_name (mailbox);
+      mailbox->name = g_strdup (name);
+      g_hash_table_replace (table_names, mailbox, mailbox);
+    }
+    table_charge (mailbox);
+  }
+  table_evict_and_unlock ();
+}
+
+/* The report cannot be used: what does that say of the mailbox? */
+static void
+mailbox_refuse_report (CfMailbox *mailbox, const GError *error)
+{
+  if (g_error_matches (error, CF_ERROR, CF_ERROR_UNAVAILABLE)) {
+    cf_mailbox_set_gone (mailbox);
+    return;
+  }
+  /* Nobody is woken: each of them would ask again, and be told the same. */
+  g_mutex_lock (&mailbox->lock);
+  mailbox->is_stale = TRUE;
+  mailbox->stale_serial++;
+  g_mutex_unlock (&mailbox->lock);
+}
+
+CfSnapshot *
+cf_mailbox_publish_except (CfMailbox *mailbox, CfSnapshotReport *report, const CfConnRef *except,
+                           guint n_except, GError **error)
+{
+  const CfMailboxInfo *info = cf_snapshot_report_get_info (report);
+  g_autoptr (GError) local = NULL;
+  GArray *wake = NULL;
+  CfSnapshot *snapshot = NULL;
+
+  if (cf_mailbox_is_gone (mailbox)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "The mailbox does not exist any more");
+    return NULL;
+  }
+
+  if (info != NULL && info->id != mailbox->id)
+    g_set_error_literal (&local, CF_ERROR, CF_ERROR_CORRUPTION,
+                         "The mailbox index is inconsistent: another mailbox was reported");
+  else
+    snapshot = mailbox_apply (mailbox, report, except, n_except, &wake, &local);
+  if (snapshot == NULL) {
+    mailbox_refuse_report (mailbox, local);
+    g_propagate_error (error, g_steal_pointer (&local));
+    return NULL;
+  }
+  mailbox_update_table (mailbox, info->name);
+  mailbox_wake_all (wake);
+  return snapshot;
+}
+
+CfSnapshot *
+cf_mailbox_publish (CfMailbox *mailbox, CfSnapshotReport *report, CfConnRef except, GError **error)
+{
+  return cf_mailbox_publish_except (mailbox, report, &except, 1, error);
+}
+
+/* ---- \Recent ----------------------------------------------------------------------------------------- */
+
+guint32
+cf_mailbox_claim_recent (CfMailbox *mailbox, guint32 end)
+{
+  guint32 first;
+
+  g_mutex_lock (&mailbox->lock);
+  first = mailbox->known_recent;
+  mailbox->known_recent = MAX (first, end);
+  g_mutex_unlock (&mailbox->lock);
+  return first;
+}
+
+guint32
+cf_mailbox_get_known_recent (CfMailbox *mailbox)
+{
+  guint32 known;
+
+  g_mutex_lock (&mailbox->lock);
+  known = mailbox->known_recent;
+  g_mutex_unlock (&mailbox->lock);
+  return known;
+}
