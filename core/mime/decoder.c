@@ -75,17 +75,24 @@ decoder_put (GByteArray *out, guint8 octet)
   g_byte_array_append (out, &octet, 1);
 }
 
-/* The value of a base64 character; 64 for padding, 65 for what base64 does not contain. */
-static guint8
-base64_value (guint8 c)
+#define PADDING 64
+#define FOREIGN 65
+
+/* The values of base64 characters. */
+static const guint8 *
+base64_values (void)
 {
-  if (c >= 'A' && c <= 'Z')
-    return c - 'A';
-  if (c >= 'a' && c <= 'z')
-    return c - 'a' + 26;
-  if (c >= '0' && c <= '9')
-    return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : c == '=' ? 64 : 65;
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+  static guint8 values[256];
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    memset (values, FOREIGN, sizeof values);
+    for (guint8 i = 0; i <= PADDING; i++)
+      values[(guint8) alphabet[i]] = i;
+    g_once_init_leave (&once, 1);
+  }
+  return values;
 }
 
 /* A quantum cut short: two characters hold one octet, three hold two. */
@@ -105,12 +112,14 @@ base64_flush (CfPartDecoder *decoder, GByteArray *out)
 static void
 base64_feed (CfPartDecoder *decoder, const guint8 *data, gsize length, GByteArray *out)
 {
-  for (gsize i = 0; i < length; i++) {
-    guint8 value = base64_value (data[i]);
+  const guint8 *values = base64_values ();
 
-    if (value == 64)
+  for (gsize i = 0; i < length; i++) {
+    guint8 value = values[data[i]];
+
+    if (value == PADDING)
       base64_flush (decoder, out);
-    if (value >= 64)
+    if (value >= PADDING)
       continue;
     decoder->bits = decoder->bits << 6 | value;
     if (++decoder->n == 4) {

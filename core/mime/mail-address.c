@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#define ADDRESSES_MAX 10000
+#define ADDRESSES_MAX    10000
+#define TOKENS_MAX       1000 /* of one address */
+#define ENCODED_WORD_MAX 500  /* RFC 2047 allows 75 */
 
 const char *const cf_mail_address_fields[CF_MAIL_ADDRESS_N_ROLES] = {
   [CF_ADDRESS_FROM] = "From", [CF_ADDRESS_SENDER] = "Sender", [CF_ADDRESS_REPLY_TO] = "Reply-To",
@@ -136,16 +138,13 @@ read_quoted (const char **at, GString *text)
 static gsize
 encoded_word_length (const char *at)
 {
-  const char *c;
+  guint marks = 0;
 
   if (at[0] != '=' || at[1] != '?')
     return 0;
-  c = strchr (at + 2, '?');
-  if (c == NULL || c[1] == '\0' || c[2] != '?')
-    return 0;
-  for (c += 3; *c != '\0' && !is_blank (*c); c++)
-    if (c[0] == '?' && c[1] == '=')
-      return (gsize) (c + 2 - at);
+  for (gsize n = 2; n < ENCODED_WORD_MAX && at[n] != '\0' && !is_blank (at[n]); n++)
+    if (at[n] == '?' && ++marks > 2 && at[n + 1] == '=')
+      return n + 2;
   return 0;
 }
 
@@ -366,6 +365,8 @@ parser_step (Parser *parser, gboolean *spaced)
     parser->at++;
   } else {
     parser_word (parser, *spaced);
+    if (parser->tokens->len == TOKENS_MAX)
+      parser_flush (parser);
   }
   *spaced = FALSE;
 }
