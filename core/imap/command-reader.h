@@ -24,15 +24,19 @@ typedef struct _CfCommandReader CfCommandReader;
 
 /* Sizes are octets; 0 stands for the default. */
 typedef struct {
-  gsize command_max; /* a command without its literals' octets; 64 KB (RFC 2683, 3.2.1.5 asks for 8000) */
-  guint64 login_literal_max; /* before login: one literal, and all of one command together; 4 KB */
-  guint64 literal_max;       /* after it, of commands whose literals are not messages: likewise; 256 KB */
-  guint64 append_limit;      /* one literal that is a message; 64 MB */
-  guint64 append_total;      /* all such literals of one command; 8 times append_limit */
-  guint64 discard_max; /* of refused input that is read and thrown away, per command; 1 MB, before login at
-                          most twice login_literal_max */
-  gsize
-      spool_threshold; /* literals of one command that are kept in memory; what is more goes to disk; 64 KB */
+  /* A command without its literals' octets; 64 KB (RFC 2683, 3.2.1.5 asks for 8000). */
+  gsize command_max;
+  /* Literals before login: one, and all of one command together; 4 KB. */
+  guint64 login_literal_max;
+  /* Likewise after it, where they are not messages; 256 KB. */
+  guint64 literal_max;
+  /* One literal that is a message; 64 MB. All of one command; 8 times as much. */
+  guint64 append_limit, append_total;
+  /* Refused input of one command that is read and thrown away; 1 MB, before login at most twice
+   * login_literal_max. */
+  guint64 discard_max;
+  /* Literals of one message command that are kept in memory; what is more goes to disk; 64 KB. */
+  gsize spool_threshold;
   const char *spool_directory; /* NULL: g_get_tmp_dir() */
   guint input_options;         /* CfInputOptions */
 } CfCommandReaderConfig;

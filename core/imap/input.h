@@ -48,8 +48,8 @@ guint cf_input_get_options (const CfInput *input);
 /* Whether a literal (of either kind) is next. */
 gboolean cf_input_is_literal (const CfInput *input);
 
-/* The longest run of octets at the cursor whose class is in @classes (CfInputClass bits, below), "" when
- * there is none; moves behind it. The caller frees. */
+/* The longest run of octets at the cursor that are of one of @classes (CfInputClass bits, below), and moves
+ * behind it; NULL when there is none. The caller frees. */
 char *cf_input_take (CfInput *input, guint classes);
 
 /* Classes of octets (RFC 3501, 9). Each octet can have several. */

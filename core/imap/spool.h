@@ -17,9 +17,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfSpool, cf_spool_free)
 
 /* Appends. FALSE: CF_ERROR_LIMIT when there is no room, else CF_ERROR_UNAVAILABLE. */
 gboolean cf_spool_write (CfSpool *spool, const void *octets, gsize length, GError **error);
-guint64 cf_spool_get_length (const CfSpool *spool);
-/* All that was written, and frees @spool. The caller unrefs. */
-CfSource *cf_spool_finish (CfSpool *spool);
+/* What was written since the last cut. It outlives @spool, which can be written to further. The caller
+ * unrefs. */
+CfSource *cf_spool_cut (CfSpool *spool);
 
 G_END_DECLS
 

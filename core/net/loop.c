@@ -30,7 +30,7 @@ worker_serve (CfWorker *worker, CfConn *conn, guint reasons, guint32 events)
 
   for (guint pass = 1;; pass++) {
     conn->worker = worker;
-    if (!cf_conn_turn (conn, reasons, events, pass > 1, &interest)) {
+    if (!cf_turn_make (conn, reasons, events, pass > 1, &interest)) {
       cf_conn_destroy (conn);
       return;
     }

@@ -149,8 +149,11 @@ void cf_slot_free_all (CfNet *net);
 
 /* conn.c */
 CfConn *cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error);
-gboolean cf_conn_turn (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);
+void cf_conn_end_session (CfConn *conn);
 void cf_conn_destroy (CfConn *conn);
+
+/* turn.c */
+gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);
 
 /* buffer.c */
 guint8 *cf_buffer_reserve (CfBuffer *buffer, CfWorker *worker, gsize room);

@@ -58,11 +58,9 @@ typedef struct {
   gnutls_certificate_credentials_t credentials;
 } Client;
 
-static int
-client_handshake (Client *client, int fd, const char *priorities, const char *certificate)
+static void
+client_prepare (Client *client, int fd, const char *priorities, const char *certificate)
 {
-  int result;
-
   client->fd = fd;
   gnutls_certificate_allocate_credentials (&client->credentials);
   if (certificate)
@@ -73,10 +71,24 @@ client_handshake (Client *client, int fd, const char *priorities, const char *ce
   g_assert_cmpint (gnutls_priority_set_direct (client->session, priorities, NULL), ==, 0);
   gnutls_credentials_set (client->session, GNUTLS_CRD_CERTIFICATE, client->credentials);
   gnutls_transport_set_int (client->session, fd);
+}
+
+static int
+client_shake_hands (Client *client)
+{
+  int result;
+
   do
     result = gnutls_handshake (client->session);
   while (result < 0 && !gnutls_error_is_fatal (result));
   return result;
+}
+
+static int
+client_handshake (Client *client, int fd, const char *priorities, const char *certificate)
+{
+  client_prepare (client, fd, priorities, certificate);
+  return client_shake_hands (client);
 }
 
 static void
@@ -299,6 +311,33 @@ test_handshake_fails (void)
   g_assert_cmpint (n_opened, ==, 0);
 }
 
+/* A ticket is good for another connection, also after a reload. */
+static void
+test_resumption (gconstpointer priorities)
+{
+  g_autoptr (CfNet) net = net_new_tls (NULL, NULL);
+  CfTlsConfig again = { .certificate = certificate_file };
+  gnutls_datum_t ticket = { 0 };
+  Client first = { 0 }, second = { 0 };
+
+  g_assert_cmpint (
+      client_handshake (&first, client_new_pair (net, &line_protocol, TRUE, NULL), priorities, NULL), ==, 0);
+  tls_send (&first, "ECHO ticket\n");
+  ASSERT_TLS_LINE (&first, "ECHO ticket");
+  g_assert_cmpint (gnutls_session_get_data2 (first.session, &ticket), ==, 0);
+  g_assert_true (cf_net_set_tls (net, &again, NULL));
+
+  client_prepare (&second, client_new_pair (net, &line_protocol, TRUE, NULL), priorities, NULL);
+  g_assert_cmpint (gnutls_session_set_data (second.session, ticket.data, ticket.size), ==, 0);
+  g_assert_cmpint (client_shake_hands (&second), ==, 0);
+  g_assert_true (gnutls_session_is_resumed (second.session));
+  tls_send (&second, "ECHO resumed\n");
+  ASSERT_TLS_LINE (&second, "ECHO resumed");
+  gnutls_free (ticket.data);
+  client_clear (&first);
+  client_clear (&second);
+}
+
 static void
 test_renegotiation_refused (void)
 {
@@ -386,6 +425,8 @@ main (int argc, char **argv)
   client_file = make_certificate ("CN=client", GNUTLS_KP_TLS_WWW_CLIENT);
   g_test_add_data_func ("/core/net/tls/implicit/1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.3", test_implicit);
   g_test_add_data_func ("/core/net/tls/implicit/1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2", test_implicit);
+  g_test_add_data_func ("/core/net/tls/resumption/1.3", "NORMAL:-VERS-ALL:+VERS-TLS1.3", test_resumption);
+  g_test_add_data_func ("/core/net/tls/resumption/1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.2", test_resumption);
   g_test_add_func ("/core/net/tls/pending-needs-no-event", test_pending);
   g_test_add_func ("/core/net/tls/big-output", test_big_output);
   g_test_add_func ("/core/net/tls/starttls/injection-is-discarded", test_starttls_injection);
