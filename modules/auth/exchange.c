@@ -6,7 +6,7 @@
  *
  * One Gsasl context serves all threads: it is only read after exchange_init(), and the state of an exchange
  * is in its Gsasl_session ("multiple library handles and session handles may be used in parallel", GNU SASL
- * manual, 1.2).
+ * manual, 1.3).
  */
 #include "exchange.h"
 #include "account.h"
@@ -184,8 +184,7 @@ exchange_free (CfExchange *exchange)
   g_free (exchange);
 }
 
-/* What no step can make sense of, before GNU SASL sees it. FALSE with CF_ERROR_BAD or AUTHENTICATIONFAILED.
- */
+/* What no step can make sense of, before GNU SASL sees it. CF_ERROR_BAD, CF_ERROR_AUTHENTICATIONFAILED. */
 static gboolean
 exchange_check_response (const CfExchange *exchange, GBytes *data, GError **error)
 {
@@ -199,8 +198,7 @@ exchange_check_response (const CfExchange *exchange, GBytes *data, GError **erro
     g_set_error (error, CF_ERROR, CF_ERROR_BAD, "%s takes no initial response", exchange->mechanism->name);
     return FALSE;
   }
-  /* None of the mechanisms has empty messages; and GNU SASL asks again for ever where the client is to begin.
-   */
+  /* None of the mechanisms has empty messages; and where the client begins, GNU SASL would ask for ever. */
   octets = g_bytes_get_data (data, &length);
   if (length == 0) {
     g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Empty response");
@@ -233,8 +231,7 @@ exchange_set_error (CfExchange *exchange, int code, GError **error)
     g_set_error (error, CF_ERROR, CF_ERROR_SERVERBUG, "%s: %s", exchange->mechanism->name,
                  gsasl_strerror (code));
     break;
-  default: /* a wrong proof, a name or password that SASLprep refuses, a channel binding that we do not have
-            */
+  default: /* a wrong proof, a name or password that SASLprep refuses, a binding that we do not have */
     account_set_failed (error);
     break;
   }

@@ -43,7 +43,7 @@ static CfSession session;
 gboolean
 cf_store_account_lookup (CfSession *asking, const char *address, CfAccountSink *sink, GError **error)
 {
-  store_lookups++;
+  g_atomic_int_inc (&store_lookups);
   if (store_away) {
     g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is away");
     return FALSE;
@@ -221,7 +221,7 @@ run_client (const Client *client, Outcome *outcome)
   Gsasl_session *sasl;
 
   outcome->identity.struct_size = sizeof (CfIdentity);
-  store_lookups = 0;
+  g_atomic_int_set (&store_lookups, 0);
   if (client->mechanism == NULL) {
     outcome->result = class->check_password (&session, client->user, client->password, &outcome->identity,
                                              &outcome->error);
@@ -615,6 +615,33 @@ test_cache (void)
   g_assert_cmpuint (verifier_get_derivations () - before, ==, 2);
 }
 
+/* One Gsasl context, one cache, many threads. */
+static gpointer
+log_in_often (gpointer data)
+{
+  for (guint i = 0; i < 50; i++) {
+    const Client client = { all_mechanisms[i % 4], "alice@example.org", i % 3 ? "pencil" : "wrong" };
+    g_auto (Outcome) outcome = { 0 };
+
+    run_client (&client, &outcome);
+    if ((outcome.result == CF_AUTH_SUCCESS) != (i % 3 != 0))
+      return GINT_TO_POINTER (1);
+  }
+  return NULL;
+}
+
+static void
+test_threads (void)
+{
+  GThread *threads[4];
+
+  reset ();
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("login", log_in_often, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_assert_null (g_thread_join (threads[i]));
+}
+
 /* ---- Passwords ----------------------------------------------------------------------------------------- */
 
 static void
@@ -702,6 +729,7 @@ main (int argc, char **argv)
   g_test_add_func ("/modules/auth/messages/later", test_later);
   g_test_add_func ("/modules/auth/messages/abandoned", test_abandoned);
   g_test_add_func ("/modules/auth/cache/derivations", test_cache);
+  g_test_add_func ("/modules/auth/threads", test_threads);
   g_test_add_func ("/modules/auth/derive", test_derive);
   g_test_add_func ("/modules/auth/decoy/salt", test_decoy);
   result = g_test_run ();
