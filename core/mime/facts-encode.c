@@ -304,23 +304,24 @@ decode_pieces (CfFacts *facts, GVariant *rows)
 }
 
 /* The presented header differs from the raw one when the message is a leaf with NUL. */
-static void
+static gboolean
 make_presented_header (CfFacts *facts)
 {
   const CfPart *message = &g_array_index (facts->parts, CfPart, 0);
   guint64 end, n, raw_offset, raw_length;
 
   if (facts->pieces == NULL || message->kind != CF_PART_LEAF || facts->header_is_cut)
-    return;
+    return TRUE;
   facts->presented_header = g_byte_array_new ();
   end = cf_presented_offset (facts->pieces, message->body_offset, TRUE);
   for (guint64 at = 0; at < end; at += n) {
     n = cf_presented_map (facts, at, end - at, &raw_offset, &raw_length);
     if (n == 0 || !is_inside (raw_offset, raw_length, facts->header.length))
-      return;
+      return FALSE;
     cf_presented_render (facts, at, (gsize) n, (const guint8 *) facts->header.octets + raw_offset,
                          facts->presented_header);
   }
+  return TRUE;
 }
 
 static gboolean
@@ -342,8 +343,7 @@ facts_decode (CfFacts *facts)
   if (!decode_parts (facts, parts) || !decode_pieces (facts, pieces)
       || facts->header.length > g_array_index (facts->parts, CfPart, 0).header_length)
     return FALSE;
-  make_presented_header (facts);
-  return TRUE;
+  return make_presented_header (facts);
 }
 
 /* NULL: damaged, or another version's. */

@@ -12,7 +12,7 @@
 
 /* More than any sender needs; what a hostile one adds is not listed. */
 #define PARAMETERS_MAX  100
-#define GMIME_VALUE_MAX (16 * 1024)
+#define GMIME_VALUE_MAX 4096
 #define BOUNDARY_MAX    900
 
 static void

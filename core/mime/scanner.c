@@ -502,13 +502,13 @@ scanner_piece (Scanner *scanner, const guint8 *data, gsize length, gboolean comp
 static void
 scanner_window (Scanner *scanner, const guint8 *data, gsize length)
 {
-  const guint8 *nul = memrchr (data, '\0', length), *end = data + length;
+  const guint8 *end = data + length;
+  gboolean has_nul = memchr (data, '\0', length) != NULL; /* hardly ever: lines are searched only then */
 
-  /* While there is no NUL in the window, nothing has to be counted line by line. */
   while (data < end) {
     const guint8 *newline = memchr (data, '\n', (gsize) (end - data));
     gsize n = newline != NULL ? (gsize) (newline - data) + 1 : (gsize) (end - data);
-    const guint8 *last_nul = nul != NULL ? memrchr (data, '\0', n) : NULL;
+    const guint8 *last_nul = has_nul ? memrchr (data, '\0', n) : NULL;
 
     if (last_nul != NULL) {
       scanner->nul_end = scanner->offset + (guint64) (last_nul - data) + 1;
