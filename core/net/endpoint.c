@@ -124,6 +124,18 @@ cf_endpoint_clear (CfEndpoint *endpoint)
   *endpoint = (CfEndpoint){ 0 };
 }
 
+gboolean
+cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gboolean *out_tls, GError **error)
+{
+  g_auto (CfEndpoint) endpoint = { 0 };
+
+  if (!cf_endpoint_parse (text, protocols, &endpoint, error))
+    return FALSE;
+  if (out_tls)
+    *out_tls = endpoint.tls;
+  return TRUE;
+}
+
 /* ---- Socket addresses ------------------------------------------------------------------------------ */
 
 GArray *

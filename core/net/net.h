@@ -181,6 +181,11 @@ void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
  * message names @text and the cause. Main thread, before cf_net_start(). */
 gboolean cf_net_listen (CfNet *net, const char *text, const CfProtocol *const *protocols, GError **error);
 
+/* Whether cf_net_listen() would find @text well formed; opens and looks up nothing. *@out_tls, which may be NULL:
+ * it asks for implicit TLS. CF_ERROR_BAD as there. */
+gboolean cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gboolean *out_tls,
+                              GError **error);
+
 /* What is listened on, with actual ports, in the order of cf_net_listen(), in its syntax
  * ("imap://127.0.0.1:40123"). A NULL-terminated array; the caller frees (g_strfreev). Main thread. */
 char **cf_net_dup_addresses (CfNet *net);

@@ -1,0 +1,189 @@
+/* core/cofferd.c - the daemon: options, signals, and the main loop around core/server.c.
+ *
+ * It stays in the foreground and logs to stderr. On stdout it writes one line, when every address accepts:
+ * "ready imap://ADDRESS:PORT ...". Exit codes are those of sysexits.h where there is one: 0 after SIGTERM or
+ * SIGINT, 64 for wrong usage, 78 for a wrong configuration, 1 when it cannot serve.
+ *
+ * SIGTERM, SIGINT  let sessions finish, then end; the second time, at once
+ * SIGHUP           read the configuration and the certificate again
+ */
+#include "base/log.h"
+#include "server.h"
+#include "system.h"
+
+#include <glib-unix.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+typedef struct {
+  char *config;
+  gboolean check, print, version;
+} Options;
+
+typedef struct {
+  CfServer *server;
+  GMainLoop *loop;
+} Daemon;
+
+/* One line on stderr, as it is: what is wrong with options or configuration is read by people and scripts. */
+static int
+fail (int code, const GError *error)
+{
+  g_printerr ("%s\n", error->message);
+  return code;
+}
+
+/* ---- Signals ----------------------------------------------------------------------------------------- */
+
+static void
+drained (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+
+  g_main_loop_quit (daemon->loop);
+}
+
+static gboolean
+on_terminate (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+
+  g_message ("Going down");
+  cf_system_notify ("STOPPING=1");
+  cf_server_drain (daemon->server, drained, daemon);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_hangup (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+  g_autoptr (GError) error = NULL;
+
+  cf_system_notify_reloading ();
+  if (cf_server_reload (daemon->server, &error))
+    g_message ("Configuration read again");
+  else
+    cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Nothing was reloaded: %s", error->message);
+  cf_system_notify ("READY=1");
+  return G_SOURCE_CONTINUE;
+}
+
+/* ---- What it was started for ------------------------------------------------------------------------- */
+
+static int
+print_config (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = cf_server_describe_config (path, &error);
+
+  if (!text)
+    return fail (EX_CONFIG, error);
+  return fputs (text, stdout) < 0 || fflush (stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int
+check_config (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (CfServer) server = cf_server_new (path, &error);
+
+  if (!server)
+    return fail (EX_CONFIG, error);
+  g_print ("OK\n");
+  return EXIT_SUCCESS;
+}
+
+static void
+print_ready (CfServer *server)
+{
+  g_auto (GStrv) addresses = cf_server_dup_addresses (server);
+
+  printf ("ready");
+  for (guint i = 0; addresses[i]; i++)
+    printf (" %s", addresses[i]);
+  printf ("\n");
+  fflush (stdout);
+}
+
+static int
+serve (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (CfServer) server = cf_server_new (path, &error);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Daemon daemon = { server, loop };
+
+  if (!server)
+    return fail (EX_CONFIG, error);
+  g_unix_signal_add (SIGTERM, on_terminate, &daemon);
+  g_unix_signal_add (SIGINT, on_terminate, &daemon);
+  g_unix_signal_add (SIGHUP, on_hangup, &daemon);
+  if (!cf_server_start (server, &error)) {
+    cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Cannot serve: %s", error->message);
+    return EXIT_FAILURE;
+  }
+  print_ready (server);
+  cf_system_notify ("READY=1");
+  g_main_loop_run (loop);
+  return EXIT_SUCCESS;
+}
+
+static gboolean
+parse_options (Options *options, int argc, char **argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config, "Configuration file", "FILE" },
+    { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check, "Check the configuration and its modules",
+      NULL },
+    { "print-config", 0, 0, G_OPTION_ARG_NONE, &options->print,
+      "Print every key with its default: of the modules in --config, else of all that are found", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("- serve message storage over IMAP");
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_description (context, "Without --config, " CF_CONFIG_FILE " is read.");
+  if (!g_option_context_parse (context, &argc, &argv, error))
+    return FALSE;
+  if (argc > 1) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "'%s' is no option", argv[1]);
+    return FALSE;
+  }
+  if (options->check && options->print) {
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                         "either --check-config or --print-config");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  Options options = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *config = NULL;
+
+  setlocale (LC_CTYPE, "");
+  signal (SIGPIPE, SIG_IGN);
+  cf_log_install ();
+  if (!parse_options (&options, argc, argv, &error)) {
+    g_free (options.config);
+    return fail (EX_USAGE, error);
+  }
+  config = options.config;
+  if (options.version) {
+    g_print ("cofferd " CF_VERSION "\n");
+    return EXIT_SUCCESS;
+  }
+  if (options.print)
+    return print_config (config);
+  if (!config)
+    config = g_strdup (CF_CONFIG_FILE);
+  return options.check ? check_config (config) : serve (config);
+}

@@ -1,0 +1,315 @@
+/* core/server.c - the server as a whole (server.h).
+ *
+ * The order is the idea: everything that can be found wrong is found before a socket is opened; sockets are
+ * bound while the process may still be root; the store is opened as the user who serves; clients come last.
+ */
+#include "server.h"
+
+#include "base/log.h"
+#include "module/loader.h"
+#include "module/registry.h"
+#include "module/settings.h"
+#include "net/net.h"
+#include "system.h"
+
+struct _CfServer {
+  CfConfig *config;
+  CfNet *net;
+  void (*drained) (gpointer user_data);
+  gpointer drained_data;
+};
+
+/* ---- Tables ------------------------------------------------------------------------------------------ */
+
+/* Core's own commands, items, capabilities and protocols, through the door that modules use: one function for
+ * each area. */
+static gboolean (*const core_tables[]) (CfRegistrar *registrar, GError **error) = {
+  NULL,
+};
+
+static gboolean
+register_core (GError **error)
+{
+  for (guint i = 0; core_tables[i]; i++) {
+    if (!core_tables[i](cf_registry_get_core_registrar (), error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+load_modules (CfConfig *config, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+
+  for (guint i = 0; settings->modules[i]; i++) {
+    if (!cf_loader_load (settings->modules[i], error)) {
+      cf_config_prefix_error (config, "server", "modules", error);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* @config NULL: defaults, and every module that is found. */
+static gboolean
+fill_tables (CfConfig *config, GError **error)
+{
+  if (!cf_settings_load (config, error))
+    return FALSE;
+  cf_log_set_level (cf_settings_get ()->log_level);
+  cf_registry_open (config);
+  if (!register_core (error) || !(config ? load_modules (config, error) : cf_loader_load_all (error)))
+    return FALSE;
+  cf_registry_freeze ();
+  return cf_config_check_unclaimed (config, error);
+}
+
+static void
+clear_tables (void)
+{
+  cf_registry_close ();
+  cf_settings_unload ();
+}
+
+char *
+cf_server_describe_config (const char *config_path, GError **error)
+{
+  g_autoptr (CfConfig) config = NULL;
+  GString *text = NULL;
+
+  if (config_path && !(config = cf_config_load (config_path, error)))
+    return NULL;
+  if (fill_tables (config, error)) {
+    text = g_string_new (NULL);
+    cf_settings_describe (text);
+    cf_registry_describe_config (text);
+  }
+  clear_tables ();
+  return text ? g_string_free (text, FALSE) : NULL;
+}
+
+/* ---- Checks ------------------------------------------------------------------------------------------ */
+
+static gboolean
+check_listen (const CfSettings *settings, CfConfig *config, GError **error)
+{
+  for (guint i = 0; settings->listen[i]; i++) {
+    gboolean tls = FALSE;
+    gboolean good = cf_net_check_listen (settings->listen[i], cf_registry_get_protocols (), &tls, error);
+
+    if (good && tls && !settings->tls_certificate) {
+      g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: needs tls_certificate", settings->listen[i]);
+      good = FALSE;
+    }
+    if (!good) {
+      cf_config_prefix_error (config, "server", "listen", error);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+check_storage (const CfSettings *settings, CfConfig *config, GError **error)
+{
+  const char *const *names = cf_registry_get_storage_names ();
+  g_autofree char *list = NULL;
+
+  if (settings->storage_class && cf_registry_lookup_storage (settings->storage_class))
+    return TRUE;
+  list = g_strjoinv (", ", (char **) names);
+  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "no loaded module has a storage class '%s' (there is: %s)",
+               settings->storage_class ? settings->storage_class : "", names[0] ? list : "none");
+  cf_config_prefix_error (config, "storage", "class", error);
+  return FALSE;
+}
+
+static gboolean
+check_user (const CfSettings *settings, CfConfig *config, GError **error)
+{
+  if (!settings->user || cf_system_check_user (settings->user, error))
+    return TRUE;
+  cf_config_prefix_error (config, "server", "user", error);
+  return FALSE;
+}
+
+static gboolean
+set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
+{
+  const CfTlsConfig tls = {
+    .certificate = settings->tls_certificate,
+    .key = settings->tls_key,
+    .priorities = settings->tls_priorities,
+    .client_ca = settings->tls_client_ca,
+  };
+
+  if (!settings->tls_certificate || cf_net_set_tls (net, &tls, error))
+    return TRUE;
+  cf_config_prefix_error (config, "server", "tls_certificate", error);
+  return FALSE;
+}
+
+/* ---- The server -------------------------------------------------------------------------------------- */
+
+static void
+net_drained (CfNet *net, gpointer user_data)
+{
+  CfServer *server = user_data;
+
+  server->drained (server->drained_data);
+}
+
+static CfNet *
+new_net (CfServer *server, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+  const CfNetConfig config = {
+    .workers = (guint) settings->workers,
+    .max_connections = (guint) settings->max_connections,
+    .drained = net_drained,
+    .user_data = server,
+  };
+
+  return cf_net_new (&config, error);
+}
+
+CfServer *
+cf_server_new (const char *config_path, GError **error)
+{
+  g_autoptr (CfServer) server = g_new0 (CfServer, 1);
+  const CfSettings *settings = cf_settings_get ();
+
+  server->config = cf_config_load (config_path, error);
+  if (!server->config || !fill_tables (server->config, error))
+    return NULL;
+  if (!check_user (settings, server->config, error) || !check_storage (settings, server->config, error)
+      || !check_listen (settings, server->config, error))
+    return NULL;
+  server->net = new_net (server, error);
+  if (!server->net || !set_tls (server->net, settings, server->config, error))
+    return NULL;
+  return g_steal_pointer (&server);
+}
+
+static gboolean
+listen_all (CfServer *server, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+  const CfProtocol *const *protocols = cf_registry_get_protocols ();
+
+  for (guint i = 0; settings->listen[i]; i++) {
+    if (!cf_net_listen (server->net, settings->listen[i], protocols, error))
+      return FALSE;
+  }
+  if (settings->control_socket) {
+    g_autofree char *text = g_strconcat ("unix:", settings->control_socket, NULL);
+
+    if (!cf_net_listen (server->net, text, protocols, error))
+      return FALSE;
+  }
+  cf_net_listen_check_activation (server->net);
+  return TRUE;
+}
+
+gboolean
+cf_server_start (CfServer *server, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+
+  cf_system_raise_file_limit ();
+  if (!listen_all (server, error))
+    return FALSE;
+  if (settings->user && !cf_system_become_user (settings->user, error))
+    return FALSE;
+  return cf_net_start (server->net, error);
+}
+
+char **
+cf_server_dup_addresses (CfServer *server)
+{
+  return cf_net_dup_addresses (server->net);
+}
+
+/* ---- Reload ------------------------------------------------------------------------------------------ */
+
+/* Groups of modules that a restart would load are not unknown. */
+static void
+claim_modules_to_come (const CfSettings *fresh, CfConfig *config)
+{
+  for (guint i = 0; fresh->modules[i]; i++) {
+    g_autofree char *group = g_strdelimit (g_strdup (fresh->modules[i]), "_", '-');
+
+    if (!cf_registry_lookup_module (group))
+      cf_config_claim (config, group);
+  }
+}
+
+static void
+apply_changes (CfConfigChanges *changes)
+{
+  g_auto (GStrv) waiting = cf_config_changes_apply (changes);
+
+  cf_log_set_level (cf_settings_get ()->log_level);
+  if (waiting[0]) {
+    g_autofree char *names = g_strjoinv (", ", waiting);
+
+    g_warning ("Changed in the configuration, but only a restart applies it: %s", names);
+  }
+}
+
+/* Everything that can fail, the certificate last: after it, nothing can. */
+static gboolean
+reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **error)
+{
+  g_autoptr (CfConfigChanges) changes = cf_config_changes_new ();
+
+  if (!cf_settings_read (config, fresh, error) || !cf_settings_collect (changes, config, error)
+      || !cf_registry_collect_config (changes, config, error))
+    return FALSE;
+  claim_modules_to_come (fresh, config);
+  if (!cf_config_check_unclaimed (config, error) || !check_listen (fresh, config, error)
+      || !set_tls (server->net, fresh, config, error))
+    return FALSE;
+  if (!fresh->tls_certificate && cf_net_has_tls (server->net))
+    g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");
+  apply_changes (changes);
+  return TRUE;
+}
+
+gboolean
+cf_server_reload (CfServer *server, GError **error)
+{
+  g_autoptr (CfConfig) config = cf_config_load (cf_config_get_path (server->config), error);
+  CfSettings fresh = { 0 };
+  gboolean good;
+
+  if (!config)
+    return FALSE;
+  good = reload_checked (server, config, &fresh, error);
+  cf_settings_clear (&fresh);
+  return good;
+}
+
+/* ---- The end ----------------------------------------------------------------------------------------- */
+
+void
+cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointer user_data)
+{
+  gboolean again = server->drained != NULL;
+
+  server->drained = drained;
+  server->drained_data = user_data;
+  cf_net_drain (server->net, again ? 0 : (guint) cf_settings_get ()->drain_time);
+}
+
+void
+cf_server_free (CfServer *server)
+{
+  if (!server)
+    return;
+  cf_net_free (server->net);
+  clear_tables ();
+  cf_config_free (server->config);
+  g_free (server);
+}

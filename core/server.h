@@ -1,0 +1,45 @@
+/* core/server.h - the server as a whole: configuration, modules, store, network, put together in that order.
+ *
+ * cofferd is the main loop and the signals around it. Main thread only; one server in a process.
+ */
+#ifndef CF_SERVER_H
+#define CF_SERVER_H
+
+#include <coffer/error.h>
+
+G_BEGIN_DECLS
+
+typedef struct _CfServer CfServer;
+
+/* Reads the configuration at @config_path, loads its modules and checks everything that can be checked
+ * without opening a socket or the store. NULL: the configuration is at fault; @error begins with "FILE:LINE:
+ * " where a line is. */
+CfServer *cf_server_new (const char *config_path, GError **error);
+
+/* Binds the addresses, becomes the configured user, opens the store, and serves. FALSE: one of these failed.
+ */
+gboolean cf_server_start (CfServer *server, GError **error);
+/* What is served, as listen texts with actual ports: "imap://127.0.0.1:40123". The caller frees (g_strfreev).
+ */
+char **cf_server_dup_addresses (CfServer *server);
+
+/* Reads the configuration again, and the TLS certificate. Applies what may change under running sessions,
+ * logs what waits for a restart. FALSE: something is wrong with it, and nothing has changed. */
+gboolean cf_server_reload (CfServer *server, GError **error);
+
+/* Lets sessions finish for the configured time, then closes them; @drained is called on the main context when
+ * the last has gone. A second call closes them at once. */
+void cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointer user_data);
+
+/* Stops what still runs and frees everything. NULL is allowed. */
+void cf_server_free (CfServer *server);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfServer, cf_server_free)
+
+/* All keys of core and modules as a configuration file, every key commented out: of the modules that
+ * @config_path loads, or, when it is NULL, of all that are found. The caller frees. NULL: @error. */
+char *cf_server_describe_config (const char *config_path, GError **error);
+
+G_END_DECLS
+
+#endif

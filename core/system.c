@@ -1,0 +1,96 @@
+/* core/system.c - what the daemon asks of the system around it (system.h). */
+#include "system.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+cf_system_raise_file_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
+    g_info ("The limit of open files stays as it is: %s", g_strerror (errno));
+}
+
+static const struct passwd *
+lookup_user (const char *user, GError **error)
+{
+  const struct passwd *entry;
+
+  errno = 0;
+  entry = getpwnam (user);
+  if (!entry)
+    g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "user %s: %s", user,
+                 errno ? g_strerror (errno) : "there is no such user");
+  return entry;
+}
+
+gboolean
+cf_system_check_user (const char *user, GError **error)
+{
+  return lookup_user (user, error) != NULL;
+}
+
+gboolean
+cf_system_become_user (const char *user, GError **error)
+{
+  const struct passwd *entry;
+
+  if (geteuid () != 0)
+    return TRUE;
+  entry = lookup_user (user, error);
+  if (!entry)
+    return FALSE;
+  if (initgroups (entry->pw_name, entry->pw_gid) == 0 && setgid (entry->pw_gid) == 0
+      && setuid (entry->pw_uid) == 0)
+    return TRUE;
+  g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "cannot become user %s: %s", user, g_strerror (errno));
+  return FALSE;
+}
+
+void
+cf_system_notify (const char *state)
+{
+  const char *path = g_getenv ("NOTIFY_SOCKET");
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  gsize length = path ? strlen (path) : 0;
+  int fd;
+
+  if (length < 2 || length >= sizeof address.sun_path || (*path != '/' && *path != '@'))
+    return;
+  memcpy (address.sun_path, path, length);
+  if (*path == '@')
+    address.sun_path[0] = 0; /* an abstract address */
+  fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0
+      || sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *) &address,
+                 (socklen_t) (offsetof (struct sockaddr_un, sun_path) + length))
+             < 0)
+    g_warning ("Cannot tell the service manager: %s", g_strerror (errno));
+  if (fd >= 0)
+    close (fd);
+}
+
+void
+cf_system_notify_reloading (void)
+{
+  g_autofree char *state = NULL;
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  state = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT,
+                           (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000);
+  cf_system_notify (state);
+}

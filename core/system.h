@@ -1,0 +1,26 @@
+/* core/system.h - what the daemon asks of the system around it: limits, users, the service manager.
+ */
+#ifndef CF_SYSTEM_H
+#define CF_SYSTEM_H
+
+#include <coffer/error.h>
+
+G_BEGIN_DECLS
+
+/* As many open files as the hard limit allows: each client is one. */
+void cf_system_raise_file_limit (void);
+
+/* Whether @user exists. CF_ERROR_CANNOT. */
+gboolean cf_system_check_user (const char *user, GError **error);
+/* Becomes @user with its groups, for good. Does nothing unless the process is root's. Before threads exist.
+ */
+gboolean cf_system_become_user (const char *user, GError **error);
+
+/* Tells the service manager (sd_notify(3)): "READY=1", "STOPPING=1". Does nothing when there is none. */
+void cf_system_notify (const char *state);
+/* RELOADING=1 with the time it needs; READY=1 follows. */
+void cf_system_notify_reloading (void);
+
+G_END_DECLS
+
+#endif
