@@ -5,12 +5,11 @@
 #include "mime/scanner.h"
 
 typedef enum {
-  CF_PIECE_RAW,    /* as it is, NUL shown as 0x80 */
-  CF_PIECE_BASE64, /* in lines of 76 characters */
-  CF_PIECE_FIELD,  /* a Content-Transfer-Encoding field; stands for the raw octets of the old one, or for none
-                    */
-  CF_PIECE_HEADER, /* that field and a blank line, for a part without a header */
-  CF_PIECE_NOTHING, /* raw octets that are not presented: a second Content-Transfer-Encoding field */
+  CF_PIECE_RAW,     /* as it is, NUL shown as 0x80 */
+  CF_PIECE_BASE64,  /* in lines of 76 characters */
+  CF_PIECE_FIELD,   /* a Content-Transfer-Encoding field, in place of the old one if there is one */
+  CF_PIECE_HEADER,  /* that field and a blank line, for a part without a header */
+  CF_PIECE_NOTHING, /* nothing, in place of a second such field */
   CF_N_PIECES,
 } CfPieceKind;
 
@@ -26,8 +25,7 @@ typedef struct {
 GArray *cf_presented_build (const CfScan *scan, gint64 *line_deltas);
 /* Appends a piece, computing offset and length. */
 void cf_presented_append (GArray *pieces, CfPieceKind kind, guint64 raw_offset, guint64 raw_length);
-/* The presented offset that corresponds to @raw_offset. @after: behind what is inserted there, not before it.
- */
+/* The presented offset that corresponds to @raw_offset. @after: behind what is inserted there. */
 guint64 cf_presented_offset (const GArray *pieces, guint64 raw_offset, gboolean after);
 
 #endif
