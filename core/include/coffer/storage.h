@@ -310,6 +310,7 @@ typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 m
 typedef enum {
   CF_STORE_OPEN_CREATE   = 1 << 0, /* make an empty store where there is none */
   CF_STORE_OPEN_READONLY = 1 << 1,
+  CF_STORE_OPEN_UPGRADE  = 1 << 2, /* accept an older schema: then only schema_* and close are called */
 } CfStoreOpenFlags;
 
 typedef struct {

@@ -1,0 +1,245 @@
+/* storage-sqlite/append.c - a new message: its content, facts, looked-up fields and first placement.
+ *
+ * The inline segments' octets are written one after the other, in chunks; the segments say where in the
+ * message they belong. Objects named are looked for in the same transaction, so they cannot go before the
+ * message refers to them; those that are gone are all named, so that core can put them again at once.
+ */
+#include "commit.h"
+
+#include <string.h>
+
+/* The octets for inline chunks, taken from segment after segment. */
+typedef struct {
+  Commit *commit;
+  CfContentId content;
+  CfSource *octets;
+  gint64 n;   /* the next chunk */
+  gsize used; /* of the commit's buffer */
+} Inliner;
+
+static gboolean
+append_flush (Inliner *inliner, GError **error)
+{
+  const guint8 *data = inliner->commit->buffer;
+  g_autoptr (GChecksum) checksum = NULL;
+  guint8 hash[32];
+  gsize hash_size = sizeof hash;
+
+  if (inliner->used == 0)
+    return TRUE;
+  checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_checksum_update (checksum, data, (gssize) inliner->used);
+  g_checksum_get_digest (checksum, hash, &hash_size);
+  if (!db_exec (inliner->commit->db, error,
+                "INSERT INTO content_chunk (content, n, sha256, data) VALUES (?, ?, ?, ?)",
+                INT (inliner->content), INT (inliner->n), BLOB (hash, sizeof hash),
+                BLOB (data, inliner->used)))
+    return FALSE;
+  inliner->n++;
+  inliner->used = 0;
+  return TRUE;
+}
+
+static gboolean
+append_inline (Inliner *inliner, guint64 offset, guint64 length, GError **error)
+{
+  while (length > 0) {
+    gsize taken = (gsize) MIN (length, CHUNK_SIZE - inliner->used);
+
+    if (!cf_source_read (inliner->octets, offset, inliner->commit->buffer + inliner->used, taken, error))
+      return FALSE;
+    inliner->used += taken;
+    offset += taken;
+    length -= taken;
+    if (inliner->used == CHUNK_SIZE && !append_flush (inliner, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+append_write_inline (Commit *commit, const CfAppend *append, CfContentId content, GError **error)
+{
+  Inliner inliner = { .commit = commit, .content = content, .octets = append->octets };
+
+  if (commit->buffer == NULL)
+    commit->buffer = g_malloc (CHUNK_SIZE);
+  if (append->n_segments == 0)
+    return append_inline (&inliner, 0, cf_source_get_length (append->octets), error)
+           && append_flush (&inliner, error);
+  for (guint i = 0; i < append->n_segments; i++) {
+    const CfSegment *segment = append->segments[i];
+
+    if (segment->kind == CF_SEGMENT_INLINE
+        && !append_inline (&inliner, segment->offset, segment->length, error))
+      return FALSE;
+  }
+  return append_flush (&inliner, error);
+}
+
+static gboolean
+append_refuse_segments (GError **error)
+{
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_SERVERBUG, "The segments do not make up the message");
+  return FALSE;
+}
+
+/* 1: the object is there and has the segment's range. 0: it is gone. */
+static int
+append_check_object (Commit *commit, const CfSegment *segment, GError **error)
+{
+  gint64 length;
+  int found = db_get (commit->db, &length, error,
+                      "SELECT length FROM object WHERE id = ? AND sha256 IS NOT NULL", INT (segment->object));
+
+  if (found > 0
+      && (segment->object_offset > (guint64) length
+          || segment->length > (guint64) length - segment->object_offset)) {
+    append_refuse_segments (error);
+    return -1;
+  }
+  return found;
+}
+
+/* The segments are in order, leave no gap, and their objects are there. *out_inline: how much is inline. */
+static gboolean
+append_check_segments (Commit *commit, guint i, const CfAppend *append, guint64 *out_inline, GError **error)
+{
+  guint64 total = cf_source_get_length (append->octets), position = 0, inline_octets = 0;
+  gboolean gone = FALSE;
+
+  for (guint s = 0; s < append->n_segments; s++) {
+    const CfSegment *segment = append->segments[s];
+    int found = 1;
+
+    if (segment->offset != position || segment->length > total - position)
+      return append_refuse_segments (error);
+    position += segment->length;
+    if (segment->kind == CF_SEGMENT_INLINE)
+      inline_octets += segment->length;
+    else
+      found = append_check_object (commit, segment, error);
+    if (found < 0)
+      return FALSE;
+    if (found == 0) {
+      commit_report_object_gone (commit, i, segment->object);
+      gone = TRUE;
+    }
+  }
+  if (append->n_segments > 0 && position != total)
+    return append_refuse_segments (error);
+  if (gone)
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CONTENT_GONE, "An object of the message is gone");
+  *out_inline = append->n_segments > 0 ? inline_octets : total;
+  return !gone;
+}
+
+static gboolean
+append_write_segments (Commit *commit, const CfAppend *append, CfContentId content, GError **error)
+{
+  guint64 inline_offset = 0;
+
+  for (guint i = 0; i < append->n_segments; i++) {
+    const CfSegment *segment = append->segments[i];
+    gboolean apart = segment->kind == CF_SEGMENT_OBJECT;
+
+    if (segment->length == 0)
+      continue;
+    if (!db_exec (commit->db, error,
+                  "INSERT INTO content_segment (content, position, length, object, source_offset)"
+                  " VALUES (?, ?, ?, ?, ?)",
+                  INT (content), INT (segment->offset), INT (segment->length),
+                  apart ? INT (segment->object) : NIL, INT (apart ? segment->object_offset : inline_offset)))
+      return FALSE;
+    if (!apart)
+      inline_offset += segment->length;
+    else if (!db_exec (commit->db, error,
+                       "UPDATE object SET unused_since = NULL WHERE id = ? AND unused_since IS NOT NULL",
+                       INT (segment->object)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* The first From address, as reports show it. */
+static char *
+append_dup_from (const CfFacts *facts)
+{
+  for (guint i = 0; i < cf_facts_get_n_addresses (facts); i++) {
+    const CfAddress *address = cf_facts_get_address (facts, i);
+
+    if (address->role != CF_ADDRESS_FROM || address->mailbox == NULL)
+      continue;
+    if (address->host == NULL)
+      return g_strdup (address->mailbox);
+    return g_strconcat (address->mailbox, "@", address->host, NULL);
+  }
+  return NULL;
+}
+
+static gboolean
+append_write_content (Commit *commit, const CfAppend *append, guint64 inline_octets, CfContentId *out_content,
+                      GError **error)
+{
+  CfFacts *facts = append->facts;
+  GBytes *encoded = cf_facts_get_encoded (facts);
+  g_autofree char *from = append_dup_from (facts);
+  gint64 date;
+  gint zone;
+  gboolean dated = cf_facts_get_date (facts, &date, &zone);
+
+  if (!db_exec (
+          commit->db, error,
+          "INSERT INTO content (account, octets, inline_octets, created, sent_date, sent_zone, from_address,"
+          " subject, message_id, preview) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          INT (commit->account), INT (cf_source_get_length (append->octets)), INT (inline_octets),
+          INT (commit->now), dated ? INT (date) : NIL, dated ? INT (zone) : NIL, TEXT (from),
+          TEXT (cf_facts_get_subject (facts)), TEXT (cf_facts_get_message_id (facts)),
+          TEXT (cf_facts_get_preview (facts))))
+    return FALSE;
+  *out_content = (CfContentId) sqlite3_last_insert_rowid (commit->db->handle);
+  return db_exec (commit->db, error, "INSERT INTO content_facts (content, encoded) VALUES (?, ?)",
+                  INT (*out_content), BLOB (g_bytes_get_data (encoded, NULL), g_bytes_get_size (encoded)));
+}
+
+static gboolean
+append_write_lookups (Commit *commit, const CfFacts *facts, CfContentId content, GError **error)
+{
+  for (guint i = 0; i < cf_facts_get_n_headers (facts); i++) {
+    const CfHeaderField *field = cf_facts_get_header (facts, i);
+
+    for (guint n = 0; search_lookup_names[n] != NULL; n++) {
+      if (g_ascii_strcasecmp (field->name, search_lookup_names[n]) == 0
+          && !db_exec (commit->db, error,
+                       "INSERT INTO lookup (content, name, n, account, value) VALUES (?, ?, ?, ?, ?)",
+                       INT (content), TEXT (search_lookup_names[n]), INT (i), INT (commit->account),
+                       TEXT (field->value)))
+        return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean
+append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
+{
+  const CfAppend *append = op->append;
+  CfIndexRow row = { .struct_size = sizeof row,
+                     .flags = append->flags,
+                     .zone = append->zone,
+                     .internal_date = append->internal_date,
+                     .size = append->size,
+                     .keywords = append->keywords };
+  guint64 inline_octets;
+  guint32 uid;
+
+  if (!append_check_segments (commit, i, append, &inline_octets, error)
+      || !append_write_content (commit, append, inline_octets, &row.content, error)
+      || !append_write_inline (commit, append, row.content, error)
+      || !append_write_segments (commit, append, row.content, error)
+      || !append_write_lookups (commit, append->facts, row.content, error)
+      || !commit_place (commit, commit->source, &row, &uid, error))
+    return FALSE;
+  commit_report (commit, REPORT_APPENDED, i, uid, 0);
+  return TRUE;
+}

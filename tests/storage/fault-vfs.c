@@ -1,0 +1,182 @@
+/* tests/storage/fault-vfs.c - see fault-vfs.h. Every method passes the call on to the default VFS's file,
+ * which lies right behind ours in memory. */
+#include "fault-vfs.h"
+
+#include <sqlite3.h>
+#include <string.h>
+
+FaultVfs fault_vfs = { .fail_after = -1 };
+
+static sqlite3_vfs *real_vfs;
+
+typedef struct {
+  sqlite3_file base;
+  sqlite3_io_methods methods;
+  sqlite3_file *real;
+} FaultFile;
+
+#define REAL(file) (((FaultFile *) (file))->real)
+
+/* Whether this write or sync is to fail. */
+static gboolean
+fault_is_due (void)
+{
+  gint left = g_atomic_int_get (&fault_vfs.fail_after);
+
+  if (left < 0)
+    return FALSE;
+  if (left == 0)
+    return TRUE;
+  g_atomic_int_add (&fault_vfs.fail_after, -1);
+  return FALSE;
+}
+
+static int
+fault_close (sqlite3_file *file)
+{
+  return REAL (file)->pMethods->xClose (REAL (file));
+}
+
+static int
+fault_read (sqlite3_file *file, void *data, int n, sqlite3_int64 offset)
+{
+  fault_vfs.read += n;
+  return REAL (file)->pMethods->xRead (REAL (file), data, n, offset);
+}
+
+static int
+fault_write (sqlite3_file *file, const void *data, int n, sqlite3_int64 offset)
+{
+  g_atomic_int_inc (&fault_vfs.writes);
+  if (fault_is_due ())
+    return fault_vfs.fail_code;
+  return REAL (file)->pMethods->xWrite (REAL (file), data, n, offset);
+}
+
+static int
+fault_truncate (sqlite3_file *file, sqlite3_int64 size)
+{
+  return REAL (file)->pMethods->xTruncate (REAL (file), size);
+}
+
+static int
+fault_sync (sqlite3_file *file, int flags)
+{
+  g_atomic_int_inc (&fault_vfs.syncs);
+  if (fault_vfs.sync_sleep > 0)
+    g_usleep ((gulong) fault_vfs.sync_sleep);
+  if (fault_is_due ())
+    return SQLITE_IOERR_FSYNC;
+  return REAL (file)->pMethods->xSync (REAL (file), flags);
+}
+
+static int
+fault_file_size (sqlite3_file *file, sqlite3_int64 *size)
+{
+  return REAL (file)->pMethods->xFileSize (REAL (file), size);
+}
+
+static int
+fault_lock (sqlite3_file *file, int level)
+{
+  return REAL (file)->pMethods->xLock (REAL (file), level);
+}
+
+static int
+fault_unlock (sqlite3_file *file, int level)
+{
+  return REAL (file)->pMethods->xUnlock (REAL (file), level);
+}
+
+static int
+fault_check_reserved (sqlite3_file *file, int *out)
+{
+  return REAL (file)->pMethods->xCheckReservedLock (REAL (file), out);
+}
+
+static int
+fault_control (sqlite3_file *file, int op, void *arg)
+{
+  return REAL (file)->pMethods->xFileControl (REAL (file), op, arg);
+}
+
+static int
+fault_sector_size (sqlite3_file *file)
+{
+  return REAL (file)->pMethods->xSectorSize (REAL (file));
+}
+
+static int
+fault_characteristics (sqlite3_file *file)
+{
+  return REAL (file)->pMethods->xDeviceCharacteristics (REAL (file));
+}
+
+static int
+fault_shm_map (sqlite3_file *file, int page, int size, int extend, void volatile **out)
+{
+  return REAL (file)->pMethods->xShmMap (REAL (file), page, size, extend, out);
+}
+
+static int
+fault_shm_lock (sqlite3_file *file, int offset, int n, int flags)
+{
+  return REAL (file)->pMethods->xShmLock (REAL (file), offset, n, flags);
+}
+
+static void
+fault_shm_barrier (sqlite3_file *file)
+{
+  REAL (file)->pMethods->xShmBarrier (REAL (file));
+}
+
+static int
+fault_shm_unmap (sqlite3_file *file, int delete)
+{
+  return REAL (file)->pMethods->xShmUnmap (REAL (file), delete);
+}
+
+static int
+fault_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+  FaultFile *self = (FaultFile *) file;
+  int rc;
+
+  memset (self, 0, sizeof *self);
+  self->real = (sqlite3_file *) (self + 1);
+  rc = real_vfs->xOpen (real_vfs, name, self->real, flags, out_flags);
+  if (self->real->pMethods == NULL)
+    return rc;
+  self->methods = (sqlite3_io_methods){ .iVersion = 2,
+                                        .xClose = fault_close,
+                                        .xRead = fault_read,
+                                        .xWrite = fault_write,
+                                        .xTruncate = fault_truncate,
+                                        .xSync = fault_sync,
+                                        .xFileSize = fault_file_size,
+                                        .xLock = fault_lock,
+                                        .xUnlock = fault_unlock,
+                                        .xCheckReservedLock = fault_check_reserved,
+                                        .xFileControl = fault_control,
+                                        .xSectorSize = fault_sector_size,
+                                        .xDeviceCharacteristics = fault_characteristics,
+                                        .xShmMap = fault_shm_map,
+                                        .xShmLock = fault_shm_lock,
+                                        .xShmBarrier = fault_shm_barrier,
+                                        .xShmUnmap = fault_shm_unmap };
+  self->base.pMethods = &self->methods;
+  return rc;
+}
+
+void
+fault_vfs_register (void)
+{
+  static sqlite3_vfs vfs;
+
+  real_vfs = sqlite3_vfs_find (NULL);
+  vfs = *real_vfs;
+  vfs.zName = "fault";
+  vfs.szOsFile = (int) sizeof (FaultFile) + real_vfs->szOsFile;
+  vfs.xOpen = fault_open;
+  sqlite3_vfs_register (&vfs, 1);
+}

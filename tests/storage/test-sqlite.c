@@ -1,0 +1,516 @@
+/* tests/storage/test-sqlite.c - what is particular to storage-sqlite: its file, its lock, its write queue,
+ * what it does when the disk fails, and how much it reads. The contract itself is the conformance kit's. */
+#include "fault-vfs.h"
+#include "sqlite-fixture.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+test_reopen (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *message = fixture_message ("one", "hello");
+  g_autoptr (Index) index = NULL;
+  g_autofree char *uids = NULL;
+  GString *octets;
+  GStatBuf status;
+
+  g_assert_cmpuint (
+      fixture_append (fixture, fixture->conn, fixture->inbox, message, strlen (message), 0, NULL, NULL), ==,
+      1);
+  index = fixture_load (fixture, fixture->inbox, 0, TRUE);
+  g_assert_cmpuint (index->recent_uid, ==, 1);
+  fixture_reopen (fixture);
+  g_clear_pointer (&index, index_free);
+  index = fixture_load (fixture, fixture->inbox, 0, TRUE);
+  g_assert_cmpuint (index->recent_uid, ==, 2); /* the claim was written when the store was closed */
+  g_assert_cmpuint (index->uid_next, ==, 2);
+  octets = fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64);
+  g_assert_cmpstr (octets->str, ==, message);
+  g_string_free (octets, TRUE);
+  octets = fixture_read (fixture, index->last_content, "", CF_SECTION_TEXT, 1, 3);
+  g_assert_cmpstr (octets->str, ==, "ell");
+  g_string_free (octets, TRUE);
+  g_assert_cmpint (g_stat (fixture->path, &status), ==, 0);
+  g_assert_cmphex (status.st_mode & 0777, ==, 0600);
+  fixture_check (fixture);
+}
+
+static void
+test_lock (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *pid = g_strdup_printf ("%d", (int) getpid ());
+  g_autoptr (GError) error = NULL;
+  CfStore *second = NULL;
+
+  g_assert_false (fixture->class->open (CF_STORE_OPEN_CREATE, &second, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_INUSE);
+  g_assert_nonnull (strstr (error->message, pid));
+  g_clear_error (&error);
+  g_assert_false (fixture->class->open (CF_STORE_OPEN_READONLY, &second, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_INUSE);
+}
+
+static void
+test_read_only (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *uids = NULL;
+
+  fixture_append_text (fixture, fixture->conn, "x", NULL);
+  fixture->class->disconnect (fixture->conn);
+  fixture->class->close (fixture->store);
+  fixture->class->open (CF_STORE_OPEN_READONLY, &fixture->store, &error);
+  g_assert_no_error (error);
+  fixture->conn = fixture_connect (fixture);
+  uids = fixture_uids (fixture);
+  g_assert_cmpstr (uids, ==, "1");
+  g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, "x", &error), ==, 0);
+  g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
+}
+
+/* ---- The write queue --------------------------------------------------------------------------------- */
+
+#define THREADS 8
+#define EACH    40
+
+static gpointer
+append_many (gpointer data)
+{
+  Fixture *fixture = data;
+  CfStoreConn *conn = fixture_connect (fixture);
+
+  for (guint i = 0; i < EACH; i++) {
+    g_autoptr (GError) error = NULL;
+
+    fixture_append_text (fixture, conn, "many", &error);
+    g_assert_no_error (error);
+  }
+  fixture->class->disconnect (conn);
+  return NULL;
+}
+
+static void
+test_group_commit (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  GThread *threads[THREADS];
+  g_autofree char *uids = NULL;
+  gint before = fault_vfs.syncs;
+
+  fault_vfs.sync_sleep = 2000;
+  for (guint i = 0; i < THREADS; i++)
+    threads[i] = g_thread_new ("append", append_many, fixture);
+  for (guint i = 0; i < THREADS; i++)
+    g_thread_join (threads[i]);
+  fault_vfs.sync_sleep = 0;
+  uids = fixture_uids (fixture);
+  g_assert_cmpstr (uids, ==, "1:320");
+  g_test_message ("%d syncs for %d commits", fault_vfs.syncs - before, THREADS * EACH);
+  g_assert_cmpint (fault_vfs.syncs - before, <, THREADS * EACH / 3);
+  fixture_check (fixture);
+}
+
+static gpointer
+append_one (gpointer data)
+{
+  Fixture *fixture = data;
+  CfStoreConn *conn = fixture_connect (fixture);
+
+  fixture_append_text (fixture, conn, "slow", NULL);
+  fixture->class->disconnect (conn);
+  return NULL;
+}
+
+/* A write that waits for its turn can be withdrawn; nothing of it happens later. */
+static void
+test_deadline (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  CfCall call = { sizeof call, 0, 1, "test" };
+  CfAttributeTarget target = { sizeof target, fixture->account, 0, 0 };
+  g_autoptr (GBytes) value = g_bytes_new_static ("v", 1);
+  CfAttribute attribute = { sizeof attribute, "late", value };
+  const CfAttribute *attributes[] = { &attribute };
+  g_autoptr (GError) error = NULL;
+  GThread *thread;
+
+  fault_vfs.sync_sleep = 300 * 1000;
+  thread = g_thread_new ("append", append_one, fixture);
+  g_usleep (100 * 1000);
+  call.deadline = g_get_monotonic_time () + 50 * 1000;
+  g_assert_false (fixture->class->attribute_set (fixture->conn, &call, &target, 1, attributes, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE);
+  g_thread_join (thread);
+  fault_vfs.sync_sleep = 0;
+  fixture_check (fixture);
+}
+
+/* ---- A failing disk ---------------------------------------------------------------------------------- */
+
+/* Lets every write and sync of an append fail in turn, until one goes through. */
+static void
+try_failures (int code)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  gint n = 0;
+
+  fixture_append_text (fixture, fixture->conn, "before", NULL);
+  for (;; n++) {
+    g_autoptr (GError) error = NULL;
+    g_autofree char *uids = NULL;
+    guint32 uid;
+
+    fault_vfs.fail_code = code;
+    g_atomic_int_set (&fault_vfs.fail_after, n);
+    uid = fixture_append_text (fixture, fixture->conn, "torn", &error);
+    g_atomic_int_set (&fault_vfs.fail_after, -1);
+    if (uid != 0)
+      break;
+    g_assert_true (g_error_matches (error, CF_ERROR, CF_ERROR_UNAVAILABLE)
+                   || g_error_matches (error, CF_ERROR, CF_ERROR_UNKNOWN));
+    uids = fixture_uids (fixture);
+    g_assert_cmpstr (uids, ==, "1");
+  }
+  g_assert_cmpint (n, >, 3);
+  g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, "after", NULL), ==, 3);
+  fixture_reopen (fixture);
+  {
+    g_autofree char *uids = fixture_uids (fixture);
+
+    g_assert_cmpstr (uids, ==, "1:3");
+  }
+  fixture_check (fixture);
+}
+
+static void
+test_io_error (void)
+{
+  try_failures (SQLITE_IOERR_WRITE);
+}
+
+static void
+test_disk_full (void)
+{
+  try_failures (SQLITE_FULL);
+}
+
+static void
+test_not_a_database (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *other = g_strdup (fixture->path);
+  g_autofree char *junk = g_strnfill (8192, 'j');
+  g_autoptr (GError) error = NULL;
+
+  fixture->class->disconnect (fixture->conn);
+  fixture->class->close (fixture->store);
+  g_assert_true (g_file_set_contents (other, junk, 8192, NULL));
+  g_assert_false (fixture->class->open (CF_STORE_OPEN_CREATE, &fixture->store, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_CORRUPTION);
+  g_unlink (other);
+  fixture->class->open (CF_STORE_OPEN_CREATE, &fixture->store, NULL);
+  fixture->conn = fixture_connect (fixture);
+}
+
+/* ---- Content ----------------------------------------------------------------------------------------- */
+
+#define LARGE (20 * 1024 * 1024)
+
+static void
+test_ranges (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *header = fixture_message ("large", "");
+  gsize head = strlen (header);
+  g_autofree char *octets = g_malloc (head + LARGE);
+  CfSegment inline_segment = { sizeof (CfSegment), CF_SEGMENT_INLINE, 0, head, 0, 0 };
+  CfSegment object_segment = { sizeof (CfSegment), CF_SEGMENT_OBJECT, head, LARGE, 0, 0 };
+  const CfSegment *segments[] = { &inline_segment, &object_segment };
+  g_autoptr (Index) index = NULL;
+  GString *range;
+  gint64 before;
+
+  memcpy (octets, header, head);
+  for (gsize i = 0; i < LARGE; i++)
+    octets[head + i] = (char) ('a' + (i / 1000) % 26);
+  object_segment.object = fixture_put (fixture, "server", octets + head, LARGE);
+  g_assert_cmpuint (fixture_put (fixture, "server", octets + head, LARGE), ==, object_segment.object);
+  g_assert_cmpuint (
+      fixture_append (fixture, fixture->conn, fixture->inbox, octets, head + LARGE, 2, segments, NULL), ==,
+      1);
+  g_assert_cmpuint (fixture_put (fixture, "server", octets + head, LARGE), ==, object_segment.object);
+  g_assert_cmpuint (fixture_put (fixture, "account/1", octets + head, 1000), !=, object_segment.object);
+  index = fixture_load (fixture, fixture->inbox, 0, FALSE);
+
+  fixture_reopen (fixture);
+  before = fault_vfs.read;
+  range = fixture_read (fixture, index->last_content, NULL, 0, LARGE / 2, 2000);
+  g_assert_cmpmem (range->str, range->len, octets + LARGE / 2, 2000);
+  g_string_free (range, TRUE);
+  g_test_message ("%" G_GINT64_FORMAT " octets read for 2000", fault_vfs.read - before);
+  g_assert_cmpint (fault_vfs.read - before, <, 800 * 1024);
+
+  range = fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64);
+  g_assert_cmpmem (range->str, range->len, octets, head + LARGE);
+  g_string_free (range, TRUE);
+  fixture_check (fixture);
+}
+
+/* Across the borders of chunks, for a message kept in one piece. */
+static void
+test_inline_chunks (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  gsize length = 600 * 1024;
+  g_autofree char *octets = g_malloc (length);
+  g_autoptr (Index) index = NULL;
+  static const guint64 ranges[][2]
+      = { { 0, 10 }, { 262143, 2 }, { 262144, 262144 }, { 524288, 1 }, { 614399, 100 }, { 614400, 5 } };
+
+  for (gsize i = 0; i < length; i++)
+    octets[i] = (char) ('a' + (i * 7 / 5) % 26);
+  g_assert_cmpuint (fixture_append (fixture, fixture->conn, fixture->inbox, octets, length, 0, NULL, NULL),
+                    ==, 1);
+  index = fixture_load (fixture, fixture->inbox, 0, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++) {
+    GString *range = fixture_read (fixture, index->last_content, NULL, 0, ranges[i][0], ranges[i][1]);
+
+    g_assert_cmpmem (range->str, range->len, octets + ranges[i][0],
+                     MIN (ranges[i][1], length - ranges[i][0]));
+    g_string_free (range, TRUE);
+  }
+}
+
+/* ---- Differences ------------------------------------------------------------------------------------- */
+
+static void
+store_flags (Fixture *fixture, guint32 uid, CfStoreMode mode, guint16 flags)
+{
+  g_autoptr (CfUidSet) uids = cf_uid_set_new ();
+  CfWriteOp op = { .struct_size = sizeof op,
+                   .kind = CF_WRITE_STORE,
+                   .uids = uids,
+                   .mode = mode,
+                   .flags = flags,
+                   .unchanged_since = G_MAXUINT64 };
+
+  cf_uid_set_add (uids, uid);
+  cf_write_batch_free (fixture_run (fixture, &op, 0));
+}
+
+static void
+expunge (Fixture *fixture, guint32 first, guint32 last)
+{
+  g_autoptr (CfUidSet) uids = cf_uid_set_new ();
+  CfWriteOp op = { .struct_size = sizeof op, .kind = CF_WRITE_EXPUNGE, .uids = uids };
+
+  cf_uid_set_add_range (uids, first, last);
+  cf_write_batch_free (fixture_run (fixture, &op, 0));
+}
+
+/* With few changes and tombstones kept: a scan where the first are trimmed, a reset where the second are. */
+static void
+test_trimmed_changes (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new ("keep-changes = 10\nkeep-tombstones = 100\n");
+  g_autoptr (Index) early = NULL, middle = NULL, late = NULL;
+
+  for (guint i = 0; i < 4; i++)
+    fixture_append_text (fixture, fixture->conn, "x", NULL);
+  for (guint i = 0; i < 100; i++)
+    store_flags (fixture, 1, i % 2 == 0 ? CF_STORE_ADD : CF_STORE_REMOVE, CF_FLAG_FLAGGED);
+  store_flags (fixture, 2, CF_STORE_ADD, CF_FLAG_SEEN);
+  expunge (fixture, 3, 3);
+  for (guint i = 0; i < 100; i++)
+    store_flags (fixture, 1, i % 2 == 0 ? CF_STORE_ADD : CF_STORE_REMOVE, CF_FLAG_FLAGGED);
+  /* MODSEQ 1 + 4 + 100 + 1 + 1 + 100 = 207; trimmed last at 192: changes above 182, tombstones above 92. */
+  late = fixture_load (fixture, fixture->inbox, 200, FALSE);
+  g_assert_false (late->reset);
+  g_assert_cmpstr (late->text->str, ==, "1:0: ");
+  middle = fixture_load (fixture, fixture->inbox, 105, FALSE);
+  g_assert_cmpuint (middle->modseq, ==, 207);
+  g_assert_false (middle->reset);
+  g_assert_cmpstr (middle->text->str, ==, "1:0: 2:8: ");
+  g_assert_true (cf_uid_set_contains (middle->expunged, 3));
+  early = fixture_load (fixture, fixture->inbox, 5, FALSE);
+  g_assert_true (early->reset);
+  g_assert_cmpstr (early->text->str, ==, "1:0: 2:8: 4:0: ");
+}
+
+/* ---- Upkeep ------------------------------------------------------------------------------------------ */
+
+static gint stop_writing;
+
+static gpointer
+append_until_told (gpointer data)
+{
+  Fixture *fixture = data;
+  CfStoreConn *conn = fixture_connect (fixture);
+
+  while (!g_atomic_int_get (&stop_writing))
+    fixture_append_text (fixture, conn, "meanwhile", NULL);
+  fixture->class->disconnect (conn);
+  return NULL;
+}
+
+static gboolean
+count_progress (guint64 done, guint64 total, gpointer user_data)
+{
+  ++*(guint *) user_data;
+  return TRUE;
+}
+
+static void
+test_backup (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *copy = g_strconcat (fixture->path, ".backup", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = g_strnfill (4000, 't');
+  guint calls = 0;
+  sqlite3 *db;
+  sqlite3_stmt *statement;
+  GThread *thread;
+
+  for (guint i = 0; i < 500; i++)
+    fixture_append_text (fixture, fixture->conn, text, NULL);
+  thread = g_thread_new ("append", append_until_told, fixture);
+  fixture->class->backup (fixture->conn, &fixture_call, copy, count_progress, &calls, &error);
+  g_atomic_int_set (&stop_writing, 1);
+  g_thread_join (thread);
+  g_assert_no_error (error);
+  g_assert_cmpuint (calls, >, 1);
+  g_assert_false (fixture->class->backup (fixture->conn, &fixture_call, copy, NULL, NULL, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_ALREADYEXISTS);
+
+  g_assert_cmpint (sqlite3_open (copy, &db), ==, SQLITE_OK);
+  sqlite3_prepare_v2 (db,
+                      "SELECT (SELECT count(*) FROM placement) >= 500, integrity_check FROM"
+                      " pragma_integrity_check",
+                      -1, &statement, NULL);
+  g_assert_cmpint (sqlite3_step (statement), ==, SQLITE_ROW);
+  g_assert_cmpint (sqlite3_column_int (statement, 0), ==, 1);
+  g_assert_cmpstr ((const char *) sqlite3_column_text (statement, 1), ==, "ok");
+  sqlite3_finalize (statement);
+  sqlite3_close (db);
+}
+
+static gboolean
+file_contains (const char *path, const char *text)
+{
+  g_autofree char *content = NULL;
+  gsize length;
+
+  return g_file_get_contents (path, &content, &length, NULL)
+         && memmem (content, length, text, strlen (text)) != NULL;
+}
+
+/* Not a trace of the account in the file or the log. */
+static void
+test_account_delete (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *log = g_strconcat (fixture->path, "-wal", NULL);
+  g_autofree char *text = g_strnfill (300 * 1024, 's');
+  g_autofree char *secret = g_strconcat ("SECRET-MARKER", text, "SECRET-MARKER", NULL);
+  g_autoptr (GError) error = NULL;
+  CfAccountId other;
+
+  for (guint i = 0; i < 20; i++)
+    g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, secret, NULL), !=, 0);
+  fixture_put (fixture, "account/1", secret, strlen (secret));
+  expunge (fixture, 3, 5);
+  g_assert_true (file_contains (fixture->path, "SECRET-MARKER") || file_contains (log, "SECRET-MARKER"));
+  fixture->class->account_create (fixture->conn, &fixture_call, "b@example.org", &other, &error);
+  g_assert_no_error (error);
+  fixture->class->account_delete (fixture->conn, &fixture_call, fixture->account, &error);
+  g_assert_no_error (error);
+  g_assert_false (file_contains (fixture->path, "SECRET-MARKER"));
+  g_assert_false (file_contains (log, "SECRET-MARKER"));
+  g_assert_false (file_contains (fixture->path, "a@example.org"));
+  g_assert_false (file_contains (fixture->path, "ann@example.org"));
+  g_assert_false (fixture->class->account_delete (fixture->conn, &fixture_call, fixture->account, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_NONEXISTENT);
+  fixture_check (fixture);
+}
+
+static void
+collect_all (Fixture *fixture, guint64 *out_freed)
+{
+  gboolean more = TRUE;
+
+  *out_freed = 0;
+  while (more) {
+    g_autoptr (GError) error = NULL;
+    guint64 freed;
+
+    fixture->class->collect (fixture->conn, &fixture_call, 0, &freed, &more, &error);
+    g_assert_no_error (error);
+    *out_freed += freed;
+  }
+}
+
+static void
+test_collect (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *octets = fixture_message ("part", "0123456789");
+  gsize length = strlen (octets);
+  CfSegment segment = { sizeof (CfSegment), CF_SEGMENT_OBJECT, 0, length, 0, 0 };
+  const CfSegment *segments[] = { &segment };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Index) index = NULL;
+  GString *range;
+  guint64 freed;
+
+  segment.object = fixture_put (fixture, "server", octets, length);
+  collect_all (fixture, &freed);
+  g_assert_cmpuint (freed, ==, length);
+  g_assert_cmpuint (
+      fixture_append (fixture, fixture->conn, fixture->inbox, octets, length, 1, segments, &error), ==, 0);
+  g_assert_error (error, CF_ERROR, CF_ERROR_CONTENT_GONE);
+  segment.object = fixture_put (fixture, "server", octets, length);
+  g_assert_cmpuint (
+      fixture_append (fixture, fixture->conn, fixture->inbox, octets, length, 1, segments, NULL), ==, 1);
+  index = fixture_load (fixture, fixture->inbox, 0, FALSE);
+  collect_all (fixture, &freed);
+  g_assert_cmpuint (freed, ==, 0);
+  expunge (fixture, 1, 1);
+  range = fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64);
+  g_assert_cmpstr (range->str, ==, octets);
+  g_string_free (range, TRUE);
+  collect_all (fixture, &freed);
+  g_assert_cmpuint (freed, ==, length);
+  g_assert_null (fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64));
+  fixture_check (fixture);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  fault_vfs_register ();
+  g_test_add_func ("/storage/sqlite/file/reopen", test_reopen);
+  g_test_add_func ("/storage/sqlite/file/lock", test_lock);
+  g_test_add_func ("/storage/sqlite/file/read-only", test_read_only);
+  g_test_add_func ("/storage/sqlite/file/not-a-database", test_not_a_database);
+  g_test_add_func ("/storage/sqlite/writer/group-commit", test_group_commit);
+  g_test_add_func ("/storage/sqlite/writer/deadline", test_deadline);
+  g_test_add_func ("/storage/sqlite/failure/io-error", test_io_error);
+  g_test_add_func ("/storage/sqlite/failure/disk-full", test_disk_full);
+  g_test_add_func ("/storage/sqlite/content/ranges", test_ranges);
+  g_test_add_func ("/storage/sqlite/content/inline-chunks", test_inline_chunks);
+  g_test_add_func ("/storage/sqlite/index/trimmed-changes", test_trimmed_changes);
+  g_test_add_func ("/storage/sqlite/upkeep/backup", test_backup);
+  g_test_add_func ("/storage/sqlite/upkeep/account-delete", test_account_delete);
+  g_test_add_func ("/storage/sqlite/upkeep/collect", test_collect);
+  return g_test_run ();
+}
