@@ -335,16 +335,19 @@ reader_keep_literal (CfCommandReader *reader, const char *data, gsize length)
     cf_spool_write (reader->spool, data, length, &reader->failure);
 }
 
-static gsize
-reader_take_literal (CfCommandReader *reader, const char *data, gsize length)
+static CfRead
+reader_take_literal (CfCommandReader *reader, const char *data, gsize length, gsize *out_taken,
+                     GError **error)
 {
-  length = (gsize) MIN (reader->literal_left, length);
+  gsize taken = (gsize) MIN (reader->literal_left, length);
+
+  *out_taken = taken;
   if (!reader_is_refused (reader))
-    reader_keep_literal (reader, data, length);
-  reader->literal_left -= length;
+    reader_keep_literal (reader, data, taken);
+  reader->literal_left -= taken;
   if (reader->literal_left == 0)
     reader_end_literal (reader);
-  return length;
+  return reader_answer (reader, error);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------------------- */
@@ -368,9 +371,10 @@ reader_take_name (CfInput *input)
   return g_ascii_strup (both, -1);
 }
 
-/* Begins a command with its first line, or with as much of it as was allowed to come. */
+/* Begins a command with its first line, without a marker. @is_whole: FALSE for the beginning of a line too
+ * long, where only a space ends a tag. */
 static void
-reader_begin_command (CfCommandReader *reader, const char *text, gsize length)
+reader_begin_command (CfCommandReader *reader, const char *text, gsize length, gboolean is_whole)
 {
   CfInput *input = cf_input_new (reader->config->input_options);
 
@@ -382,7 +386,7 @@ reader_begin_command (CfCommandReader *reader, const char *text, gsize length)
 
   cf_input_add_text (input, text, length);
   reader->tag = cf_input_take (input, CF_INPUT_TAG);
-  if (reader->tag == NULL || !(cf_input_is_end (input) || cf_input_peek (input) == ' ')) {
+  if (reader->tag == NULL || !(cf_input_peek (input) == ' ' || (is_whole && cf_input_is_end (input)))) {
     g_clear_pointer (&reader->tag, g_free);
     reader_refuse (reader, CF_ERROR_BAD, "Tag missing or not well formed");
     return;
@@ -403,35 +407,44 @@ reader_cut_line (CfCommandReader *reader)
   reader->line_is_cut = TRUE;
 }
 
-/* Adds to the line; what is beyond the command's bound, or belongs to a refused command, is thrown away but
- * for its tail. FALSE: too much was. */
-static gboolean
-reader_add_to_line (CfCommandReader *reader, const char *data, gsize length)
+/* How many octets may be added to the line, the first one too many included. */
+static gsize
+reader_get_room (const CfCommandReader *reader)
 {
   gsize max = reader_get_command_max (reader);
-  gsize room = max > reader->text_length ? max - reader->text_length : 0;
-  gsize kept = reader_is_refused (reader) ? 0 : MIN (length, room);
-  gsize tail;
 
-  if (reader->line == NULL)
-    reader->line = g_string_new (NULL);
-  g_string_append_len (reader->line, data, (gssize) kept);
-  reader->text_length += kept;
-  if (kept == length)
-    return TRUE;
+  if (reader_is_refused (reader))
+    return G_MAXSIZE;
+  return max > reader->text_length ? max - reader->text_length + 1 : 1;
+}
 
-  if (!reader_is_refused (reader)) {
-    if (!reader->is_begun)
-      reader_begin_command (reader, reader->line->str, reader->line->len);
-    g_clear_error (&reader->failure);
-    reader_refuse (reader, CF_ERROR_BAD, "Command line too long");
-  }
-  tail = MIN (length - kept, TAIL);
-  if (tail < length - kept)
+/* Adds at most the line's room. */
+static void
+reader_keep_text (CfCommandReader *reader, const char *data, gsize length)
+{
+  g_string_append_len (reader->line, data, (gssize) length);
+  reader->text_length += length;
+  if (reader->text_length <= reader_get_command_max (reader))
+    return;
+
+  if (!reader->is_begun)
+    reader_begin_command (reader, reader->line->str, reader->line->len, FALSE);
+  g_clear_error (&reader->failure);
+  reader_refuse (reader, CF_ERROR_BAD, "Command line too long");
+  reader_cut_line (reader);
+}
+
+/* Throws the line of a refused command away but for its tail. FALSE: that is too much. */
+static gboolean
+reader_drop_text (CfCommandReader *reader, const char *data, gsize length)
+{
+  gsize tail = MIN (length, TAIL);
+
+  if (tail < length)
     reader->line_is_cut = TRUE;
   g_string_append_len (reader->line, data + length - tail, (gssize) tail);
   reader_cut_line (reader);
-  return reader_discard (reader, length - kept);
+  return reader_discard (reader, length);
 }
 
 static void
@@ -486,7 +499,7 @@ reader_end_line (CfCommandReader *reader, GError **error)
   marker = marker_parse (reader->line, reader->line_is_cut);
   if (!reader_is_refused (reader)) {
     if (!reader->is_begun)
-      reader_begin_command (reader, reader->line->str, marker.text_length);
+      reader_begin_command (reader, reader->line->str, marker.text_length, TRUE);
     else
       cf_input_add_text (reader->input, reader->line->str, marker.text_length);
     if (memchr (reader->line->str, '\0', reader->line->len) != NULL)
@@ -500,10 +513,16 @@ reader_end_line (CfCommandReader *reader, GError **error)
 static CfRead
 reader_take_text (CfCommandReader *reader, const char *data, gsize length, gsize *out_taken, GError **error)
 {
-  const char *end = memchr (data, '\n', length);
+  gsize room = MIN (length, reader_get_room (reader));
+  const char *end = memchr (data, '\n', room);
+  gsize taken = end != NULL ? (gsize) (end - data) + 1 : room;
 
-  *out_taken = end != NULL ? (gsize) (end - data) + 1 : length;
-  if (!reader_add_to_line (reader, data, *out_taken))
+  *out_taken = taken;
+  if (reader->line == NULL)
+    reader->line = g_string_new (NULL);
+  if (!reader_is_refused (reader))
+    reader_keep_text (reader, data, taken);
+  else if (!reader_drop_text (reader, data, taken))
     return reader_die (reader, error);
   return end != NULL ? reader_end_line (reader, error) : reader_answer (reader, error);
 }
@@ -526,7 +545,7 @@ cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize length,
     gsize taken;
 
     if (reader->in_literal)
-      taken = reader_take_literal (reader, octets + at, length - at);
+      result = reader_take_literal (reader, octets + at, length - at, &taken, error);
     else
       result = reader_take_text (reader, octets + at, length - at, &taken, error);
     at += taken;

@@ -1,0 +1,101 @@
+/* tests/unit/test-mailbox-name.c - which names there can be, and what they become. */
+#include "imap/mailbox-name.h"
+
+#include <string.h>
+
+#define PLAIN   (1 << CF_MAILBOX_NAME_PLAIN)
+#define CREATE  (1 << CF_MAILBOX_NAME_CREATE)
+#define PATTERN (1 << CF_MAILBOX_NAME_PATTERN)
+#define ALL     (PLAIN | CREATE | PATTERN)
+
+/* @kinds accept @wire as @name; the others refuse it. */
+static const struct {
+  const char *wire;
+  guint kinds;
+  const char *name;
+} names[] = {
+  { "Default/tel:+33642575779", ALL, "Default/tel:+33642575779" },
+  { "inbox", ALL, "INBOX" },
+  { "iNbOx/Sent", ALL, "INBOX/Sent" },
+  { "inboxes", ALL, "inboxes" },
+  { "x/inbox", ALL, "x/inbox" },
+  { "caf&AOk-", ALL, "caf\303\251" },
+  { "caf\303\251", ALL, "caf\303\251" },
+  { "a&-b", ALL, "a&b" },
+  { "a b", ALL, "a b" },
+  { "a%b*", ALL, "a%b*" },
+  { "\342\200\250", 0, NULL }, /* U+2028 */
+  { "&AIA-", 0, NULL },        /* U+0080 */
+  { "&AH8-", 0, NULL },
+  { "a\001b", 0, NULL },
+  { "a\rb", 0, NULL },
+  { "a&b", 0, NULL },
+  { "\377", 0, NULL },
+  { "", PATTERN, "" },
+  { "/", PATTERN, "/" },
+  { "/a", PATTERN, "/a" },
+  { "a//b", PATTERN, "a//b" },
+  { "a//", PATTERN, "a//" },
+  { "Default/%", ALL, "Default/%" },
+};
+
+static void
+test_names (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    for (guint kind = CF_MAILBOX_NAME_PLAIN; kind <= CF_MAILBOX_NAME_PATTERN; kind++) {
+      g_autoptr (GError) error = NULL;
+      g_autofree char *name = cf_mailbox_name_from_wire (names[i].wire, kind, &error);
+
+      g_test_message ("row %u as kind %u", i, kind);
+      if ((names[i].kinds & 1u << kind) != 0)
+        g_assert_cmpstr (name, ==, names[i].name);
+      else {
+        g_assert_null (name);
+        g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
+      }
+    }
+}
+
+static void
+test_trailing_separator (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *plain = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_PLAIN, &error);
+  g_autofree char *create = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_CREATE, NULL);
+  g_autofree char *inbox = cf_mailbox_name_from_wire ("inbox/", CF_MAILBOX_NAME_CREATE, NULL);
+  g_autofree char *pattern = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_PATTERN, NULL);
+
+  g_assert_null (plain);
+  g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
+  g_assert_cmpstr (create, ==, "a/b");
+  g_assert_cmpstr (inbox, ==, "INBOX");
+  g_assert_cmpstr (pattern, ==, "a/b/");
+}
+
+static void
+test_length (void)
+{
+  g_autofree char *most = g_strnfill (CF_MAILBOX_NAME_MAX, 'x');
+  g_autofree char *over = g_strnfill (CF_MAILBOX_NAME_MAX + 1, 'x');
+  g_autofree char *taken = cf_mailbox_name_normalise (most, CF_MAILBOX_NAME_PLAIN, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpstr (taken, ==, most);
+  g_assert_null (cf_mailbox_name_normalise (over, CF_MAILBOX_NAME_PLAIN, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
+  over[CF_MAILBOX_NAME_MAX] = '/';
+  g_free (taken);
+  taken = cf_mailbox_name_normalise (over, CF_MAILBOX_NAME_CREATE, NULL);
+  g_assert_cmpstr (taken, ==, most);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/mailbox-name/names", test_names);
+  g_test_add_func ("/core/mailbox-name/trailing-separator", test_trailing_separator);
+  g_test_add_func ("/core/mailbox-name/length", test_length);
+  return g_test_run ();
+}
