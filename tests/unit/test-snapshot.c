@@ -248,6 +248,29 @@ test_crumbs (void)
   g_assert_cmpuint (current->n_chunks, ==, 1);
 }
 
+/* A small chunk that nothing happens to joins the one behind it when that is rebuilt. */
+static void
+test_crumb_before (void)
+{
+  g_autoptr (Model) model = model_new (3);
+  g_autoptr (CfSnapshot) current = NULL;
+
+  for (guint i = 0; i < 3 * CF_SNAPSHOT_CHUNK_MAX; i++)
+    model_append (model, 0, 0);
+  current = load (model);
+  for (guint chunk = 1; chunk < 3; chunk++) {
+    g_autoptr (CfSnapshotReport) report = NULL;
+    g_autoptr (CfSnapshot) before = g_steal_pointer (&current);
+
+    for (guint i = 10; i < CF_SNAPSHOT_CHUNK_MAX; i++)
+      model_expunge (model, chunk * CF_SNAPSHOT_CHUNK_MAX + i);
+    report = report_of (model, before, FALSE);
+    current = apply (before, report);
+  }
+  assert_same (current, model);
+  g_assert_cmpuint (current->n_chunks, ==, 2);
+}
+
 static void
 test_iter_changed (void)
 {
@@ -426,6 +449,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/snapshot/random/same-as-array", test_random);
   g_test_add_func ("/core/snapshot/change/copies-one-chunk", test_sharing);
   g_test_add_func ("/core/snapshot/expunge/joins-chunks", test_crumbs);
+  g_test_add_func ("/core/snapshot/expunge/joins-chunk-before", test_crumb_before);
   g_test_add_func ("/core/snapshot/iter-changed", test_iter_changed);
   g_test_add_func ("/core/snapshot/report/malformed", test_malformed);
   g_test_add_func ("/core/snapshot/report/short-structs", test_short_structs);

@@ -145,7 +145,7 @@ typedef struct {
   const char *name;         /* NULL: by id */
   guint64 since;            /* 0: every row. Else rows with MODSEQ > since, and what was expunged after it */
   CfMailboxId since_of;     /* since counts only if the mailbox found is this one; else as if it were 0. 0: any */
-  gboolean claim_recent;    /* the caller shows \Recent: after this, recent_uid is uid_next */
+  gboolean claim_recent;    /* the caller shows \Recent: after this, recent_uid is uid_next; reported is the old one */
   guint32 known_recent;     /* recent_uid is at least this already (claims kept in memory); 0: unknown */
 } CfIndexQuery;
 
