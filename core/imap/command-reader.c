@@ -13,11 +13,8 @@
 
 #include <string.h>
 
+#include "imap/literal-marker.h"
 #include "imap/spool.h"
-
-/* Octets of a line's end that are kept while it is thrown away: "~{", 20 digits, "+}", CR LF, and to spare.
- */
-#define TAIL 32
 
 struct _CfCommandReader {
   const CfCommandReaderConfig *config;
@@ -42,11 +39,10 @@ struct _CfCommandReader {
   gboolean in_literal;
   gboolean literal8;
   guint64 literal_length, literal_left;
-  GByteArray *octets; /* of one in memory; NULL: it is spooled */
   gboolean is_asked;
   CfLiterals literals; /* what literals_func said */
-  guint64 literal_total, memory_total;
-  CfSpool *spool;
+  guint64 literal_total;
+  CfSpool *spool; /* NULL: no literal yet */
 };
 
 /* ---- Making and ending ------------------------------------------------------------------------------- */
@@ -76,11 +72,10 @@ reader_end_command (CfCommandReader *reader)
 {
   reader_drop_line (reader);
   g_clear_error (&reader->failure);
-  g_clear_pointer (&reader->octets, g_byte_array_unref);
   g_clear_pointer (&reader->spool, cf_spool_free);
   reader->text_length = 0;
   reader->is_begun = reader->is_raw = reader->answered = reader->in_literal = reader->is_asked = FALSE;
-  reader->discarded = reader->literal_total = reader->memory_total = 0;
+  reader->discarded = reader->literal_total = 0;
 }
 
 void
@@ -103,61 +98,46 @@ cf_command_reader_set_authenticated (CfCommandReader *reader, gboolean authentic
 
 /* ---- Bounds ------------------------------------------------------------------------------------------ */
 
-static gsize
+static guint64
+or_default (guint64 value, guint64 fallback)
+{
+  return value != 0 ? value : fallback;
+}
+
+static guint64
 reader_get_command_max (const CfCommandReader *reader)
 {
-  return reader->config->command_max != 0 ? reader->config->command_max : 64 * 1024;
+  return or_default (reader->config->command_max, 64 * 1024);
 }
 
 static guint64
 reader_get_login_max (const CfCommandReader *reader)
 {
-  return reader->config->login_literal_max != 0 ? reader->config->login_literal_max : 4 * 1024;
+  return or_default (reader->config->login_literal_max, 4 * 1024);
 }
 
 static guint64
 reader_get_discard_max (const CfCommandReader *reader)
 {
-  guint64 max = reader->config->discard_max != 0 ? reader->config->discard_max : 1024 * 1024;
+  guint64 max = or_default (reader->config->discard_max, 1024 * 1024);
 
   return reader->authenticated ? max : MIN (max, 2 * reader_get_login_max (reader));
-}
-
-static guint64
-reader_get_append_limit (const CfCommandReader *reader)
-{
-  return reader->config->append_limit != 0 ? reader->config->append_limit : 64 * 1024 * 1024;
-}
-
-static guint64
-reader_get_append_total (const CfCommandReader *reader)
-{
-  guint64 limit = reader_get_append_limit (reader);
-
-  if (reader->config->append_total != 0)
-    return reader->config->append_total;
-  return limit <= G_MAXUINT64 / 8 ? limit * 8 : G_MAXUINT64;
-}
-
-static gsize
-reader_get_spool_threshold (const CfCommandReader *reader)
-{
-  return reader->config->spool_threshold != 0 ? reader->config->spool_threshold : 64 * 1024;
 }
 
 /* The bound of one literal, and of the command's literals together. */
 static guint64
 reader_get_literal_max (const CfCommandReader *reader, guint64 *out_total)
 {
-  guint64 max = reader->config->literal_max != 0 ? reader->config->literal_max : 256 * 1024;
+  const CfCommandReaderConfig *config = reader->config;
+  guint64 max;
 
-  if (!reader->authenticated)
-    max = reader_get_login_max (reader);
-  else if (reader->literals == CF_LITERALS_MESSAGE)
-    max = reader_get_append_limit (reader);
+  if (reader->authenticated && reader->literals == CF_LITERALS_MESSAGE) {
+    max = or_default (config->append_limit, 64 * 1024 * 1024);
+    *out_total = or_default (config->append_total, max <= G_MAXUINT64 / 8 ? max * 8 : G_MAXUINT64);
+    return max;
+  }
+  max = reader->authenticated ? or_default (config->literal_max, 256 * 1024) : reader_get_login_max (reader);
   *out_total = max;
-  if (reader->authenticated && reader->literals == CF_LITERALS_MESSAGE)
-    *out_total = reader_get_append_total (reader);
   return max;
 }
 
@@ -214,45 +194,6 @@ reader_die (CfCommandReader *reader, GError **error)
   return CF_READ_FATAL;
 }
 
-/* ---- Markers ----------------------------------------------------------------------------------------- */
-
-typedef struct {
-  gboolean is_there;
-  gsize text_length; /* of the line before it */
-  guint64 length;    /* saturated */
-  gboolean is_synchronising;
-  gboolean literal8;
-} Marker;
-
-/* The marker at the end of @line, which has no CRLF any more: "{" number ["+"] "}", with "~" before it for a
- * literal8.
- * @is_cut: the line's beginning is not here; digits as far as can be seen are a number beyond all bounds. */
-static Marker
-marker_parse (const GString *line, gboolean is_cut)
-{
-  Marker marker = { .text_length = line->len };
-  const char *text = line->str;
-  gsize end = line->len, at;
-
-  if (end == 0 || text[--end] != '}')
-    return marker;
-  marker.is_synchronising = end == 0 || text[end - 1] != '+';
-  if (!marker.is_synchronising)
-    end--;
-
-  for (at = end; at > 0 && g_ascii_isdigit (text[at - 1]); at--)
-    ;
-  if (at == end || (at == 0 && !is_cut) || (at > 0 && text[at - 1] != '{'))
-    return marker;
-  marker.is_there = TRUE;
-  marker.length = at > 0 ? g_ascii_strtoull (text + at, NULL, 10) : G_MAXUINT64;
-  if (at > 0)
-    at--;
-  marker.literal8 = at > 0 && text[at - 1] == '~';
-  marker.text_length = marker.literal8 ? at - 1 : at;
-  return marker;
-}
-
 /* ---- Literals ---------------------------------------------------------------------------------------- */
 
 /* May this literal come? FALSE: the command is refused. */
@@ -282,40 +223,34 @@ reader_admit_literal (CfCommandReader *reader, guint64 length)
   return !reader_is_refused (reader);
 }
 
-/* Where the admitted literal's octets go. On failure the command is refused. */
+/* Makes room for the admitted literal. On failure the command is refused. */
 static void
 reader_open_literal (CfCommandReader *reader, guint64 length)
 {
   const char *directory = reader->config->spool_directory;
-  gsize threshold = reader_get_spool_threshold (reader);
+  guint64 threshold = or_default (reader->config->spool_threshold, 64 * 1024);
 
   reader->literal_total += length;
-  if (reader->literals != CF_LITERALS_MESSAGE
-      || (length <= threshold && reader->memory_total <= threshold - length)) {
-    reader->memory_total += length;
-    reader->octets = g_byte_array_new ();
-    return;
-  }
   if (reader->spool == NULL)
-    reader->spool = cf_spool_new (directory != NULL ? directory : g_get_tmp_dir (), &reader->failure);
+    reader->spool = cf_spool_new (reader->literals == CF_LITERALS_MESSAGE ? threshold : G_MAXUINT64,
+                                  directory != NULL ? directory : g_get_tmp_dir ());
+  cf_spool_begin (reader->spool, length, &reader->failure);
 }
 
 static void
 reader_end_literal (CfCommandReader *reader)
 {
-  GByteArray *octets = g_steal_pointer (&reader->octets);
-  g_autoptr (GBytes) bytes = octets != NULL ? g_byte_array_free_to_bytes (octets) : NULL;
   g_autoptr (CfSource) source = NULL;
 
   reader->in_literal = FALSE;
   if (reader_is_refused (reader))
     return;
-  source = bytes != NULL ? cf_source_new_bytes (bytes) : cf_spool_cut (reader->spool);
+  source = cf_spool_end (reader->spool);
   cf_input_add_literal (reader->input, source, reader->literal8);
 }
 
 static void
-reader_begin_literal (CfCommandReader *reader, const Marker *marker)
+reader_begin_literal (CfCommandReader *reader, const CfLiteralMarker *marker)
 {
   reader->in_literal = TRUE;
   reader->literal8 = marker->literal8;
@@ -329,8 +264,6 @@ reader_keep_literal (CfCommandReader *reader, const char *data, gsize length)
 {
   if (!reader->literal8 && memchr (data, '\0', length) != NULL)
     reader_refuse (reader, CF_ERROR_BAD, "NUL in a literal");
-  else if (reader->octets != NULL)
-    g_byte_array_append (reader->octets, (const guint8 *) data, (guint) length);
   else
     cf_spool_write (reader->spool, data, length, &reader->failure);
 }
@@ -401,9 +334,9 @@ reader_begin_command (CfCommandReader *reader, const char *text, gsize length, g
 static void
 reader_cut_line (CfCommandReader *reader)
 {
-  if (reader->line->len <= TAIL)
+  if (reader->line->len <= CF_LITERAL_MARKER_TAIL)
     return;
-  g_string_erase (reader->line, 0, (gssize) (reader->line->len - TAIL));
+  g_string_erase (reader->line, 0, (gssize) (reader->line->len - CF_LITERAL_MARKER_TAIL));
   reader->line_is_cut = TRUE;
 }
 
@@ -411,11 +344,11 @@ reader_cut_line (CfCommandReader *reader)
 static gsize
 reader_get_room (const CfCommandReader *reader)
 {
-  gsize max = reader_get_command_max (reader);
+  guint64 max = reader_get_command_max (reader);
 
   if (reader_is_refused (reader))
     return G_MAXSIZE;
-  return max > reader->text_length ? max - reader->text_length + 1 : 1;
+  return max > reader->text_length ? (gsize) (max - reader->text_length) + 1 : 1;
 }
 
 /* Adds at most the line's room. */
@@ -438,7 +371,7 @@ reader_keep_text (CfCommandReader *reader, const char *data, gsize length)
 static gboolean
 reader_drop_text (CfCommandReader *reader, const char *data, gsize length)
 {
-  gsize tail = MIN (length, TAIL);
+  gsize tail = MIN (length, CF_LITERAL_MARKER_TAIL);
 
   if (tail < length)
     reader->line_is_cut = TRUE;
@@ -470,7 +403,7 @@ reader_complete (CfCommandReader *reader, GError **error)
 /* A line that ends in a marker. A client that waits for a continuation request takes the tagged answer for
  * it, and sends no more of the command. */
 static CfRead
-reader_continue (CfCommandReader *reader, const Marker *marker, GError **error)
+reader_continue (CfCommandReader *reader, const CfLiteralMarker *marker, GError **error)
 {
   gboolean is_admitted = !reader_is_refused (reader) && reader_admit_literal (reader, marker->length);
 
@@ -488,7 +421,7 @@ reader_continue (CfCommandReader *reader, const Marker *marker, GError **error)
 static CfRead
 reader_end_line (CfCommandReader *reader, GError **error)
 {
-  Marker marker;
+  CfLiteralMarker marker;
 
   reader_strip_line_end (reader->line);
   if (!reader->is_begun && !reader_is_refused (reader) && reader->line->len == 0) {
@@ -496,7 +429,7 @@ reader_end_line (CfCommandReader *reader, GError **error)
     return CF_READ_NEED_MORE;
   }
 
-  marker = marker_parse (reader->line, reader->line_is_cut);
+  marker = cf_literal_marker_parse (reader->line, reader->line_is_cut);
   if (!reader_is_refused (reader)) {
     if (!reader->is_begun)
       reader_begin_command (reader, reader->line->str, marker.text_length, TRUE);

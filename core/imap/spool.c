@@ -1,4 +1,4 @@
-/* core/imap/spool.c - an unlinked file that large literals are written to as they arrive.
+/* core/imap/spool.c - where the literals of one command are kept as they arrive: in memory, or on disk.
  *
  * The file never has a name that another program could open, where the file system allows it, and is gone
  * when the server is. All large literals of one command share it, so that a command costs one descriptor.
@@ -11,9 +11,14 @@
 #include <unistd.h>
 
 struct _CfSpool {
-  int fd;         /* belongs to file */
-  CfSource *file; /* claims to be as long as a file can be, as it grows; its slices are exact */
-  guint64 cut, length;
+  guint64 threshold;
+  const char *directory;
+  guint64 in_memory;  /* octets of all literals that are */
+  GByteArray *octets; /* the literal that is arriving; NULL: it goes to the file */
+  int fd;             /* belongs to file */
+  CfSource
+      *file; /* claims to be as long as a file can be, as it grows; its slices are exact. NULL: none yet */
+  guint64 cut, length; /* where in the file the literal begins, and its end so far */
 };
 
 static int
@@ -45,19 +50,46 @@ spool_fail (GError **error, int cause)
                             : "Large literals cannot be taken now");
 }
 
-CfSpool *
-cf_spool_new (const char *directory, GError **error)
+static gboolean
+spool_open_file (CfSpool *spool, GError **error)
 {
-  CfSpool *spool;
-  int fd = spool_open (directory);
-
-  if (fd < 0) {
+  if (spool->file != NULL)
+    return TRUE;
+  spool->fd = spool_open (spool->directory);
+  if (spool->fd < 0) {
     spool_fail (error, errno);
-    return NULL;
+    return FALSE;
   }
-  spool = g_new0 (CfSpool, 1);
-  spool->fd = fd;
-  spool->file = cf_source_new_fd (fd, G_MAXINT64);
+  spool->file = cf_source_new_fd (spool->fd, G_MAXINT64);
+  return TRUE;
+}
+
+static gboolean
+spool_write_file (CfSpool *spool, const char *octets, gsize length, GError **error)
+{
+  while (length > 0) {
+    ssize_t n = write (spool->fd, octets, length);
+
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0) {
+      spool_fail (error, errno);
+      return FALSE;
+    }
+    octets += n;
+    length -= (gsize) n;
+    spool->length += (guint64) n;
+  }
+  return TRUE;
+}
+
+CfSpool *
+cf_spool_new (guint64 threshold, const char *directory)
+{
+  CfSpool *spool = g_new0 (CfSpool, 1);
+
+  spool->threshold = threshold;
+  spool->directory = directory;
   return spool;
 }
 
@@ -66,36 +98,42 @@ cf_spool_free (CfSpool *spool)
 {
   if (spool == NULL)
     return;
+  g_clear_pointer (&spool->octets, g_byte_array_unref);
   cf_source_unref (spool->file);
   g_free (spool);
 }
 
 gboolean
+cf_spool_begin (CfSpool *spool, guint64 length, GError **error)
+{
+  if (length > spool->threshold || spool->in_memory > spool->threshold - length)
+    return spool_open_file (spool, error);
+  spool->in_memory += length;
+  spool->octets = g_byte_array_new ();
+  return TRUE;
+}
+
+gboolean
 cf_spool_write (CfSpool *spool, const void *octets, gsize length, GError **error)
 {
-  const char *at = octets;
-
-  while (length > 0) {
-    ssize_t n = write (spool->fd, at, length);
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0) {
-      spool_fail (error, errno);
-      return FALSE;
-    }
-    at += n;
-    length -= (gsize) n;
-    spool->length += (guint64) n;
-  }
+  if (spool->octets == NULL)
+    return spool_write_file (spool, octets, length, error);
+  g_byte_array_append (spool->octets, octets, (guint) length);
   return TRUE;
 }
 
 CfSource *
-cf_spool_cut (CfSpool *spool)
+cf_spool_end (CfSpool *spool)
 {
-  CfSource *source = cf_source_new_slice (spool->file, spool->cut, spool->length - spool->cut);
+  GByteArray *octets = g_steal_pointer (&spool->octets);
+  CfSource *source;
 
+  if (octets != NULL) {
+    g_autoptr (GBytes) bytes = g_byte_array_free_to_bytes (octets);
+
+    return cf_source_new_bytes (bytes);
+  }
+  source = cf_source_new_slice (spool->file, spool->cut, spool->length - spool->cut);
   spool->cut = spool->length;
   return source;
 }

@@ -107,7 +107,8 @@ CF_API gboolean cf_input_number64 (CfInput *input, guint64 *out_number, GError *
 CF_API gboolean cf_input_mailbox (CfInput *input, char **out_name, GError **error);
 /* A LIST pattern, decoded likewise, wildcards kept. */
 CF_API gboolean cf_input_list_mailbox (CfInput *input, char **out_pattern, GError **error);
-/* flag-list in parentheses, or, with @bare, also flags separated by spaces (STORE). \Recent is passed over. */
+/* flag-list in parentheses, or, with @bare, also flags separated by spaces (STORE). \Recent is passed over.
+ * CF_ERROR_CANNOT: a flag-extension that the server does not have. CF_ERROR_LIMIT: a keyword of more than 250 octets. */
 CF_API gboolean cf_input_flags (CfInput *input, gboolean bare, guint *out_flags, CfKeywords **out_keywords,
                                 GError **error);
 /* date: days since 1970-01-01. */
