@@ -58,6 +58,16 @@ cf_log_is_enabled (GLogLevelFlags level)
 
 /* ---- The line ---------------------------------------------------------------------------------------- */
 
+/* Neither control, nor a line end of any kind, nor something that turns the direction of what follows. */
+static gboolean
+is_plain (gunichar c)
+{
+  GUnicodeType type = g_unichar_type (c);
+
+  return g_unichar_isprint (c) && type != G_UNICODE_FORMAT && type != G_UNICODE_LINE_SEPARATOR &&
+         type != G_UNICODE_PARAGRAPH_SEPARATOR;
+}
+
 /* Appends @text so that it stays within its line and within its place in it. In a field, quotes are escaped
  * too. */
 static void
@@ -74,7 +84,7 @@ append_escaped (GString *line, const char *text, gboolean quoted)
       g_string_append (line, "\\n");
     else if (c == '\\' || (quoted && c == '"'))
       g_string_append_printf (line, "\\%c", (char) c);
-    else if (g_unichar_isprint (c) && g_unichar_type (c) != G_UNICODE_FORMAT)
+    else if (is_plain (c))
       g_string_append_unichar (line, c);
     else if (c < 0x100)
       g_string_append_printf (line, "\\x%02x", c);
