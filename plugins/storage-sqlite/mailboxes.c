@@ -362,8 +362,9 @@ mailbox_rename (Db *db, CfAccountId account, const char *from, const char *to, G
     if (!db_exec (db, error, "UPDATE mailbox SET name = ? WHERE id = ?", TEXT (move->to), INT (move->id)))
       return FALSE;
   }
-  return mailbox_insert_parents (db, account, to, NULL, error)
-         && (strcmp (from, "INBOX") != 0 || mailbox_insert (db, account, "INBOX", 0, &inbox, error));
+  /* INBOX first, as @to may lie below it. */
+  return (strcmp (from, "INBOX") != 0 || mailbox_insert (db, account, "INBOX", 0, &inbox, error))
+         && mailbox_insert_parents (db, account, to, NULL, error);
 }
 
 gboolean

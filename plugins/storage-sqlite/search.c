@@ -169,12 +169,10 @@ condition_node (Condition *condition, const CfSearchNode *node)
   return FALSE;
 }
 
-/* Runs a statement made for this search alone. */
-static gboolean
-search_run (Db *db, const char *sql, GArray *values, CfUidSet *found, GError **error)
+static int
+search_bind (sqlite3_stmt *statement, GArray *values)
 {
-  sqlite3_stmt *statement = NULL;
-  int rc = sqlite3_prepare_v2 (db->handle, sql, -1, &statement, NULL);
+  int rc = SQLITE_OK;
 
   for (guint i = 0; rc == SQLITE_OK && i < values->len; i++) {
     const DbValue *value = &g_array_index (values, DbValue, i);
@@ -183,14 +181,28 @@ search_run (Db *db, const char *sql, GArray *values, CfUidSet *found, GError **e
                                        : sqlite3_bind_text64 (statement, (int) i + 1, value->data,
                                                               value->length, SQLITE_STATIC, SQLITE_UTF8);
   }
+  return rc;
+}
+
+/* Runs a statement made for this search alone. 0: it is deeper or longer than SQLite takes. -1: @error. */
+static int
+search_run (Db *db, const char *sql, GArray *values, CfUidSet *found, GError **error)
+{
+  sqlite3_stmt *statement = NULL;
+  int rc = sqlite3_prepare_v2 (db->handle, sql, -1, &statement, NULL);
+
+  if (rc == SQLITE_ERROR || rc == SQLITE_TOOBIG)
+    return 0;
+  if (rc == SQLITE_OK)
+    rc = search_bind (statement, values);
   if (rc == SQLITE_OK) {
     while ((rc = sqlite3_step (statement)) == SQLITE_ROW)
       cf_uid_set_add (found, (guint32) sqlite3_column_int64 (statement, 0));
   }
-  if (rc != SQLITE_OK && rc != SQLITE_DONE)
+  if (rc != SQLITE_DONE)
     db_set_error (db, rc, error);
   sqlite3_finalize (statement);
-  return rc == SQLITE_DONE;
+  return rc == SQLITE_DONE ? 1 : -1;
 }
 
 gboolean
@@ -204,7 +216,7 @@ slot_search (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailb
   Condition condition = { .sql = sql, .values = values, .exact = TRUE };
   gsize n = cf_uid_set_get_n_ranges (candidates);
   gint64 ignored;
-  int exists;
+  int exists, ran = 0;
 
   conn->db->deadline = call->deadline;
   exists = db_get (conn->db, &ignored, error, "SELECT 1 FROM mailbox WHERE id = ? AND account = ?",
@@ -219,16 +231,14 @@ slot_search (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailb
                      " AND p.mailbox = %" G_GUINT64_FORMAT " AND p.uid BETWEEN %u AND %u AND ",
                      account, mailbox, cf_uid_set_get_range (candidates, 0).first,
                      cf_uid_set_get_range (candidates, n - 1).last);
-  if (n == 0 || !condition_node (&condition, tree)) {
-    *out_uids = cf_uid_set_copy (candidates);
-    *out_exact = n == 0;
-    return TRUE;
+  if (n > 0 && condition_node (&condition, tree)) {
+    g_string_append (sql, " ORDER BY uid");
+    ran = search_run (conn->db, sql->str, values, found, error);
   }
-  g_string_append (sql, " ORDER BY uid");
-  if (!search_run (conn->db, sql->str, values, found, error))
+  if (ran < 0)
     return FALSE;
-  *out_uids = cf_uid_set_intersect (found, candidates);
-  *out_exact = condition.exact;
+  *out_uids = ran > 0 ? cf_uid_set_intersect (found, candidates) : cf_uid_set_copy (candidates);
+  *out_exact = n == 0 || (ran > 0 && condition.exact);
   return TRUE;
 }
 

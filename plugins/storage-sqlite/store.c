@@ -119,7 +119,8 @@ store_configure (Db *db, gboolean writes, GError **error)
   g_autofree char *synchronous = g_strdup_printf (
       "PRAGMA synchronous = %s", g_strcmp0 (store_config.synchronous, "off") == 0 ? "OFF" : "FULL");
 
-  if (!db_script (db, cache, error))
+  /* Temporary files would hold mail outside of our directory. */
+  if (!db_script (db, cache, error) || !db_script (db, "PRAGMA temp_store = MEMORY", error))
     return FALSE;
   if (!writes)
     return db_script (db, "PRAGMA query_only = ON", error);
@@ -284,6 +285,7 @@ slot_probe (CfStoreConn *conn, const CfCall *call, GError **error)
 {
   gint64 ignored;
 
+  conn->db->deadline = call->deadline;
   return db_get (conn->db, &ignored, error, "SELECT 1 FROM account LIMIT 1") >= 0;
 }
 

@@ -72,6 +72,8 @@ writer_wait_turn (Writer *writer, gint64 deadline)
 {
   WriterTicket ticket = { 0 };
 
+  if (deadline < g_get_monotonic_time ())
+    return FALSE;
   if (!writer->busy) {
     writer->busy = TRUE;
     return TRUE;

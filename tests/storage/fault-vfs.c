@@ -13,6 +13,7 @@ typedef struct {
   sqlite3_file base;
   sqlite3_io_methods methods;
   sqlite3_file *real;
+  const char *name; /* SQLite keeps it as long as the file is open */
 } FaultFile;
 
 #define REAL(file) (((FaultFile *) (file))->real)
@@ -59,6 +60,18 @@ fault_truncate (sqlite3_file *file, sqlite3_int64 size)
   return REAL (file)->pMethods->xTruncate (REAL (file), size);
 }
 
+static void
+fault_keep_durable (const char *name)
+{
+  g_autofree char *copy = g_strconcat (name, ".durable", NULL);
+  g_autofree char *content = NULL;
+  gsize length;
+
+  if (!g_file_get_contents (name, &content, &length, NULL)
+      || !g_file_set_contents (copy, content, (gssize) length, NULL))
+    g_error ("cannot copy %s", name);
+}
+
 static int
 fault_sync (sqlite3_file *file, int flags)
 {
@@ -67,6 +80,8 @@ fault_sync (sqlite3_file *file, int flags)
     g_usleep ((gulong) fault_vfs.sync_sleep);
   if (fault_is_due ())
     return SQLITE_IOERR_FSYNC;
+  if (g_atomic_int_get (&fault_vfs.keep_durable) && ((FaultFile *) file)->name != NULL)
+    fault_keep_durable (((FaultFile *) file)->name);
   return REAL (file)->pMethods->xSync (REAL (file), flags);
 }
 
@@ -144,6 +159,7 @@ fault_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, i
 
   memset (self, 0, sizeof *self);
   self->real = (sqlite3_file *) (self + 1);
+  self->name = name;
   rc = real_vfs->xOpen (real_vfs, name, self->real, flags, out_flags);
   if (self->real->pMethods == NULL)
     return rc;

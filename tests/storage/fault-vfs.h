@@ -9,12 +9,13 @@
 #include <glib.h>
 
 typedef struct {
-  gint syncs;      /* xSync calls */
-  gint writes;     /* xWrite calls */
-  gint64 read;     /* octets read; only one thread may read while it is looked at */
-  gint sync_sleep; /* microseconds that each xSync takes longer */
-  gint fail_after; /* this many more writes and syncs succeed, then all fail; -1: never */
-  gint fail_code;  /* SQLite's result code for them; a failing sync gives SQLITE_IOERR_FSYNC */
+  gint syncs;        /* xSync calls */
+  gint writes;       /* xWrite calls */
+  gint64 read;       /* octets read; only one thread may read while it is looked at */
+  gint sync_sleep;   /* microseconds that each xSync takes longer */
+  gint fail_after;   /* this many more writes and syncs succeed, then all fail; -1: never */
+  gint fail_code;    /* SQLite's result code for them; a failing sync gives SQLITE_IOERR_FSYNC */
+  gint keep_durable; /* each xSync copies the file to NAME.durable: what a power failure would leave of it */
 } FaultVfs;
 
 extern FaultVfs fault_vfs;

@@ -58,6 +58,7 @@ fixture_new (const char *settings)
   fixture_config = cf_config_parse ("test.conf", text, &error);
   g_assert_no_error (error);
   cf_registry_open (fixture_config);
+  g_assert_nonnull (g_getenv ("STORAGE_SQLITE"));
   cf_loader_load_file (g_getenv ("STORAGE_SQLITE"), &error);
   g_assert_no_error (error);
   fixture->class = cf_registry_lookup_storage ("sqlite");
@@ -73,7 +74,8 @@ fixture_new (const char *settings)
 void
 fixture_free (Fixture *fixture)
 {
-  static const char *const suffixes[] = { "", ".lock", "-wal", "-shm", ".backup", ".backup.lock" };
+  static const char *const suffixes[] = { "",         ".lock",        "-wal", "-shm",     ".backup",
+                                          ".durable", "-wal.durable", ".cut", ".cut-wal", ".cut-shm" };
   g_autofree char *inner = g_path_get_dirname (fixture->path);
 
   fixture_close (fixture);
@@ -145,6 +147,16 @@ fixture_run (Fixture *fixture, const CfWriteOp *op, CfMailboxId destination)
   fixture->class->commit (fixture->conn, &fixture_call, batch, &error);
   g_assert_no_error (error);
   return batch;
+}
+
+void
+fixture_expunge (Fixture *fixture, guint32 first, guint32 last)
+{
+  g_autoptr (CfUidSet) uids = cf_uid_set_new ();
+  CfWriteOp op = { .struct_size = sizeof op, .kind = CF_WRITE_EXPUNGE, .uids = uids };
+
+  cf_uid_set_add_range (uids, first, last);
+  cf_write_batch_free (fixture_run (fixture, &op, 0));
 }
 
 /* ---- Index ------------------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@ guint32 fixture_append_text (Fixture *fixture, CfStoreConn *conn, const char *te
 /* Carries out one operation on the INBOX; the batch has its result. */
 CfWriteBatch *fixture_run (Fixture *fixture, const CfWriteOp *op, CfMailboxId destination);
 
+/* Expunges UIDs of the INBOX. */
+void fixture_expunge (Fixture *fixture, guint32 first, guint32 last);
+
 /* What index_load reported. */
 typedef struct {
   CfIndexSink sink;
