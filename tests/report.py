@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Count the cases in a log of meson test, and name those that failed.
+
+Meson keeps one JSON object a line for each test program, with its output. A program that speaks TAP counts
+with each of its cases, any other as one. A program that failed although none of its cases did (it crashed, was
+stopped by its time limit, or ran fewer cases than it planned) adds one failed case. With CI=true in the
+environment a skipped case has failed; otherwise it is not counted, only mentioned.
+
+The last line is "N passed, N failed"; the exit status is 0 only if nothing failed and something passed.
+"""
+import argparse
+import json
+import os
+import re
+import sys
+
+CASE = re.compile(r'^(?P<indent> *)(?P<outcome>ok|not ok)\b(?: *\d+)?(?: - | )?(?P<name>[^#]*)'
+                  r'(?:# *(?P<directive>SKIP|TODO)\b)?', re.I)
+
+
+def tap_cases(text):
+    """(name, 'passed' | 'failed' | 'skipped') of each case; the line that sums up a subtest is not a case."""
+    previous = 0
+    for line in text.splitlines():
+        match = CASE.match(line)
+        if not match:
+            continue
+        depth = len(match['indent'])
+        sums_up, previous = depth < previous, depth
+        if sums_up:
+            continue
+        directive = (match['directive'] or '').upper()
+        if directive == 'SKIP':
+            outcome = 'skipped'
+        else:
+            outcome = 'passed' if match['outcome'].lower() == 'ok' or directive == 'TODO' else 'failed'
+        yield match['name'].strip(), outcome
+
+
+def program_cases(entry):
+    cases = [(f"{entry['name']}: {name}", outcome) for name, outcome in tap_cases(entry.get('stdout') or '')]
+    result = entry['result']
+    good = result in ('OK', 'EXPECTEDFAIL', 'SKIP')
+    if not cases:
+        cases = [(entry['name'], 'skipped' if result == 'SKIP' else 'passed' if good else 'failed')]
+    elif not good and all(outcome != 'failed' for _, outcome in cases):
+        cases.append((f"{entry['name']}: {result}", 'failed'))
+    return cases
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('log', help='testlog.json')
+    parser.add_argument('--status', type=int, default=0, help='exit status of meson test')
+    options = parser.parse_args()
+    skipped_is = 'failed' if os.environ.get('CI') == 'true' else 'skipped'
+    count = {'passed': 0, 'failed': 0, 'skipped': 0}
+    try:
+        with open(options.log, encoding='utf-8') as log:
+            entries = [json.loads(line) for line in log if line.strip()]
+    except (OSError, ValueError) as error:
+        entries = []
+        print(f'No test log: {error}')
+    for entry in entries:
+        for name, outcome in program_cases(entry):
+            note = outcome
+            if outcome == 'skipped':
+                outcome = skipped_is
+            count[outcome] += 1
+            if note != 'passed':
+                print(f'{note}: {name}')
+    if count['failed'] == 0 and (options.status != 0 or count['passed'] == 0):
+        print(f'meson test ended with status {options.status} after {count["passed"]} cases')
+        count['failed'] = 1
+    if count['skipped']:
+        print(f"{count['skipped']} skipped")
+    print(f"{count['passed']} passed, {count['failed']} failed")
+    return count['failed'] != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
