@@ -270,8 +270,8 @@ cf_registrar_add (CfRegistrar *registrar, guint kind, gconstpointer rows, gsize 
                      kinds[kind].what);
     reason = kinds[kind].check (row);
     if (reason)
-      return refuse (registrar, error, "%s %s (row %u): %s", kinds[kind].what, row_name (kind, row), i + 1,
-                     reason);
+      return refuse (registrar, error, "%s %s%s(row %u): %s", kinds[kind].what, row_name (kind, row),
+                     *row_name (kind, row) ? " " : "", i + 1, reason);
     if (!enter_row (registrar, kind, row, error))
       return FALSE;
   }

@@ -135,9 +135,9 @@ test_incomplete_rows (void)
   assert_refused (cf_registrar_add_items (core, status_emit, &error), &error,
                   "module core: item X (row 1): it lacks emit_status");
   assert_refused (cf_registrar_add_hooks (core, veto, &error), &error,
-                  "module core: hook  (row 1): its event allows no veto");
+                  "module core: hook (row 1): its event allows no veto");
   assert_refused (cf_registrar_add_hooks (core, no_event, &error), &error,
-                  "module core: hook  (row 1): its event is unknown");
+                  "module core: hook (row 1): its event is unknown");
   assert_refused (cf_registrar_add_capabilities (core, no_atom, &error), &error,
                   "module core: capability A B (row 1): its text is no atom");
   assert_refused (cf_registrar_add_classes (core, storage, &error), &error,
