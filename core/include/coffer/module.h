@@ -262,8 +262,9 @@ typedef struct {
 /* For the macros below. FALSE: refused, with the reason (a name taken, a row incomplete). */
 CF_API gboolean cf_registrar_add (CfRegistrar *registrar, guint kind, gconstpointer rows, gsize row_size, guint n,
                                   GError **error);
-/* @group: the configuration file's group, the module's name as shown ("storage-sqlite"; core has several). One table for each group. @base: the
- * struct the offsets count in, static; strings and lists in it belong to core. */
+/* @group: the configuration file's group, which is the module's name as shown ("storage-sqlite"; core has several).
+ * One table for each group. @base: the struct the offsets count in, static; strings and lists in it belong to
+ * core. */
 CF_API gboolean cf_registrar_add_config_rows (CfRegistrar *registrar, const char *group, const CfConfigKey *keys,
                                               gsize row_size, guint n, gpointer base, GError **error);
 /* A numbered slot in every session for this module's data (cf_session_set_data). */
