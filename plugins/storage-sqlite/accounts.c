@@ -262,6 +262,8 @@ account_empty_log (CfStore *store)
 
   if (db == NULL)
     return;
+  /* Not long: while the checkpoint waits for readers it keeps writers waiting. */
+  sqlite3_busy_timeout (db->handle, 1000);
   /* A connection that has read nothing yet does not know that there is a log. */
   db_get (db, &ignored, NULL, "SELECT count(*) FROM sqlite_schema");
   rc = sqlite3_wal_checkpoint_v2 (db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,9 +93,19 @@ static gboolean
 store_find (CfStore *store, CfStoreOpenFlags flags, GError **error)
 {
   g_autofree char *directory = g_path_get_dirname (store->path);
+  char *resolved = realpath (store->path, NULL);
 
-  if (g_file_test (store->path, G_FILE_TEST_EXISTS))
+  /* The lock goes by name, and a file is to have one name only. */
+  if (resolved != NULL) {
+    g_free (store->path);
+    store->path = g_strdup (resolved);
+    free (resolved);
     return TRUE;
+  }
+  if (errno != ENOENT) {
+    store_set_errno (error, CF_ERROR_UNAVAILABLE, "Cannot open", store->path);
+    return FALSE;
+  }
   if (!(flags & CF_STORE_OPEN_CREATE) || store->read_only) {
     g_set_error (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no store %s", store->path);
     return FALSE;

@@ -41,7 +41,7 @@ fault_close (sqlite3_file *file)
 static int
 fault_read (sqlite3_file *file, void *data, int n, sqlite3_int64 offset)
 {
-  fault_vfs.read += n;
+  g_atomic_pointer_add (&fault_vfs.read, n);
   return REAL (file)->pMethods->xRead (REAL (file), data, n, offset);
 }
 

@@ -11,7 +11,7 @@
 typedef struct {
   gint syncs;        /* xSync calls */
   gint writes;       /* xWrite calls */
-  gint64 read;       /* octets read; only one thread may read while it is looked at */
+  gssize read;       /* octets read */
   gint sync_sleep;   /* microseconds that each xSync takes longer */
   gint fail_after;   /* this many more writes and syncs succeed, then all fail; -1: never */
   gint fail_code;    /* SQLite's result code for them; a failing sync gives SQLITE_IOERR_FSYNC */

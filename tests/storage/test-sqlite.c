@@ -290,7 +290,7 @@ test_ranges (void)
   const CfSegment *segments[] = { &inline_segment, &object_segment };
   g_autoptr (Index) index = NULL;
   GString *range;
-  gint64 before;
+  gssize before;
 
   memcpy (octets, header, head);
   for (gsize i = 0; i < LARGE; i++)
@@ -309,7 +309,7 @@ test_ranges (void)
   range = fixture_read (fixture, index->last_content, NULL, 0, LARGE / 2, 2000);
   g_assert_cmpmem (range->str, range->len, octets + LARGE / 2, 2000);
   g_string_free (range, TRUE);
-  g_test_message ("%" G_GINT64_FORMAT " octets read for 2000", fault_vfs.read - before);
+  g_test_message ("%" G_GSSIZE_FORMAT " octets read for 2000", fault_vfs.read - before);
   g_assert_cmpint (fault_vfs.read - before, <, 800 * 1024);
 
   range = fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64);
