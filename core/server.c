@@ -6,10 +6,16 @@
 #include "server.h"
 
 #include "base/log.h"
+#include "commands/commands.h"
+#include "commands/login.h"
+#include "imap/session.h"
+#include "mime/facts-cache.h"
 #include "module/loader.h"
 #include "module/registry.h"
 #include "module/settings.h"
 #include "net/net.h"
+#include "store/service.h"
+#include "store/upkeep.h"
 #include "system.h"
 
 struct _CfServer {
@@ -23,7 +29,19 @@ struct _CfServer {
 
 /* Core's own commands, items, capabilities and protocols, through the door that modules use: one function for
  * each area. */
+static gboolean
+register_protocols (CfRegistrar *registrar, GError **error)
+{
+  static const CfClass protocols[] = {
+    { CF_CLASS_PROTOCOL, "imap", &cf_imap_protocol },
+  };
+
+  return cf_registrar_add_classes (registrar, protocols, error);
+}
+
 static gboolean (*const core_tables[]) (CfRegistrar *registrar, GError **error) = {
+  cf_commands_register,
+  register_protocols,
   NULL,
 };
 
@@ -167,6 +185,8 @@ new_net (CfServer *server, GError **error)
   const CfNetConfig config = {
     .workers = (guint) settings->workers,
     .max_connections = (guint) settings->max_connections,
+    .worker_start = cf_store_worker_new,
+    .worker_stop = cf_store_worker_free,
     .drained = net_drained,
     .user_data = server,
   };
@@ -212,6 +232,59 @@ listen_all (CfServer *server, GError **error)
   return TRUE;
 }
 
+/* ---- The store --------------------------------------------------------------------------------------- */
+
+static void
+wake (CfConnRef ref, guint reason, gpointer user_data)
+{
+  cf_net_wake (user_data, ref, reason);
+}
+
+static void
+wake_with_permit (CfConnRef ref, gpointer user_data)
+{
+  cf_net_wake (user_data, ref, CF_WAKE_COMPLETION);
+}
+
+static gboolean
+open_store (CfServer *server, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+  guint workers = cf_net_get_n_workers (server->net);
+  const CfStoreServiceConfig config = {
+    .storage_class = cf_registry_lookup_storage (settings->storage_class),
+    .class_name = settings->storage_class,
+    .flags = CF_STORE_OPEN_CREATE,
+    .workers = workers,
+    .permits = settings->store_permits != 0 ? (guint) settings->store_permits : workers * 3 / 4,
+    .heavy_permits = (guint) settings->heavy_permits,
+    .deadline_ms = (guint) settings->store_deadline * 1000,
+    .wake = wake_with_permit,
+    .wake_data = server->net,
+  };
+
+  if (!cf_store_service_open (&config, error))
+    return FALSE;
+  cf_mailbox_init ((gsize) settings->snapshot_cache, wake, server->net);
+  cf_facts_cache_init ((gsize) settings->facts_cache);
+  cf_login_init ();
+  cf_upkeep_start ();
+  return TRUE;
+}
+
+/* Every session has ended. */
+static void
+close_store (void)
+{
+  if (!cf_store_service_is_open ())
+    return;
+  cf_upkeep_stop ();
+  cf_login_shutdown ();
+  cf_facts_cache_shutdown ();
+  cf_mailbox_shutdown ();
+  cf_store_service_close ();
+}
+
 gboolean
 cf_server_start (CfServer *server, GError **error)
 {
@@ -222,7 +295,7 @@ cf_server_start (CfServer *server, GError **error)
     return FALSE;
   if (settings->user && !cf_system_become_user (settings->user, error))
     return FALSE;
-  return cf_net_start (server->net, error);
+  return open_store (server, error) && cf_net_start (server->net, error);
 }
 
 char **
@@ -308,6 +381,9 @@ cf_server_free (CfServer *server)
 {
   if (!server)
     return;
+  if (server->net != NULL)
+    cf_net_stop (server->net);
+  close_store ();
   cf_net_free (server->net);
   clear_tables ();
   cf_config_free (server->config);

@@ -45,6 +45,8 @@ static const CfConfigKey server_keys[] = {
     "GnuTLS priority string; none: TLS 1.3 and 1.2"),
   FILE_KEY ("tls_client_ca", tls_client_ca, "", RELOAD,
     "PEM file with the authorities of client certificates; none: clients are not asked for one"),
+  CHOICE_KEY ("plaintext_login", plaintext_login, "loopback", "never;loopback;always", RELOAD,
+    "From where passwords are accepted without TLS"),
   FILE_KEY ("control_socket", control_socket, "", RESTART,
     "Unix socket for cofferctl; none: the daemon cannot be controlled"),
   STRING_KEY ("user", user, "", RESTART,
@@ -60,8 +62,6 @@ static const CfConfigKey server_keys[] = {
 };
 
 static const CfConfigKey imap_keys[] = {
-  CHOICE_KEY ("plaintext_login", plaintext_login, "loopback", "never;loopback;always", RELOAD,
-    "From where passwords are accepted without TLS"),
   DURATION_KEY ("login_timeout", login_timeout, "60s", 1, HOUR, RELOAD,
     "A client that has not logged in by then is closed"),
   DURATION_KEY ("idle_timeout", idle_timeout, "30m", 1, 30 * DAY, RELOAD,
@@ -78,12 +78,8 @@ static const CfConfigKey imap_keys[] = {
     "Literals larger than this are kept on disk while they come in"),
   FILE_KEY ("spool_dir", spool_dir, "", RESTART,
     "Directory for such literals; none: the system's for temporary files"),
-  INTEGER_KEY ("keyword_length", keyword_length, "255", 16, 1000, RELOAD,
-    "Octets of a keyword"),
   INTEGER_KEY ("keywords_per_message", keywords_per_message, "64", 1, 10000, RELOAD,
     "Keywords on one message"),
-  INTEGER_KEY ("keywords_per_mailbox", keywords_per_mailbox, "1000", 1, 1000000, RELOAD,
-    "Different keywords in one mailbox"),
   BOOLEAN_KEY ("show_read_report_sent", show_read_report_sent, "true", RELOAD,
     "FLAGS and FETCH show \\read-report-sent (CPM)"),
   BOOLEAN_KEY ("accept_read_report_sent", accept_read_report_sent, "true", RELOAD,

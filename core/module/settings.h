@@ -19,6 +19,7 @@ typedef struct {
   char **listen;
   char **modules;
   char *tls_certificate, *tls_key, *tls_priorities, *tls_client_ca; /* main thread only; reloadable */
+  const char *plaintext_login; /* "never", "loopback", "always" */
   char *control_socket;
   char *user;
   const char *log_level;
@@ -27,7 +28,6 @@ typedef struct {
   gint64 drain_time;
 
   /* [imap] */
-  const char *plaintext_login; /* "never", "loopback", "always" */
   gint64 login_timeout;
   gint64 idle_timeout;
   gint64 idle_keepalive; /* 0: none is sent */
@@ -36,9 +36,7 @@ typedef struct {
   gint64 append_limit;
   gint64 spool_threshold;
   char *spool_dir; /* NULL: the system's directory for temporary files */
-  gint64 keyword_length;
   gint64 keywords_per_message;
-  gint64 keywords_per_mailbox;
   gboolean show_read_report_sent;   /* FETCH and FLAGS show \read-report-sent */
   gboolean accept_read_report_sent; /* STORE and APPEND may set it */
 

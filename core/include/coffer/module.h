@@ -127,29 +127,36 @@ typedef enum {
 typedef enum {
   CF_NEED_ROW      = 0,      /* the index alone */
   CF_NEED_FACTS    = 1 << 0, /* cf_message_get_facts() */
-  CF_NEED_CONTENT  = 1 << 1, /* octets of the message; see CfItem.span */
-  CF_NEED_SET_SEEN = 1 << 2, /* sets \Seen (BODY[] without PEEK) */
-  CF_NEED_STATUS   = 1 << 3, /* STATUS: counts of the mailbox */
+  CF_NEED_SET_SEEN = 1 << 1, /* sets \Seen (BODY[] without PEEK) */
 } CfNeeds;
 
 /* What an item's parser left for its emitter. */
 typedef struct {
   gsize struct_size;
   guint needs;      /* CfNeeds; set before the first message is touched */
+  gboolean is_span; /* the value is a run of octets: span is called, not emit */
   char *label;      /* text that names the item in the response, or NULL for the row's name */
   gpointer data;
   GDestroyNotify data_free;
+  /* For a span, where it will be found, so that one read brings facts and octets: an area of the octets as appended,
+   * and a range in it. NULL: not known. Owned by the request. */
+  char *path;
+  CfSectionKind section;
+  guint64 offset, length;
 } CfItemRequest;
 
-/* A run of octets of a message that an item sends as a literal, in the octets as BODY[] presents them, or decoded
- * (BINARY). Core reads and sends it in pieces, so that an item never holds a large part. */
+/* What a span item sends: a run of a message's octets as BODY[] presents them, or of a part's decoded octets (BINARY),
+ * or octets of its own. Core reads and sends it in pieces, so that an item never holds a large part. */
 typedef struct {
   gsize struct_size;
-  guint64 offset, length;
-  gboolean decode;    /* undo the part's Content-Transfer-Encoding */
-  const char *path;   /* decode: the part, whose decoded octets offset and length count */
-  GBytes *octets;     /* or: these octets; the taker frees */
-  gboolean nil;       /* or: NIL */
+  gboolean nil;             /* NIL; the rest does not count */
+  GBytes *octets;           /* not NULL: these; core takes the reference over */
+  guint64 offset, length;   /* else: this range */
+  gboolean decode;          /* ... of the decoded octets of part `path`, sent as literal8 */
+  const char *path;         /* borrowed from the request */
+  const char *const *fields; /* not NULL: the range is a header, of which only these fields are sent, */
+  gboolean fields_not;       /* or all but these; */
+  guint64 partial_offset, partial_length; /* and of the outcome this range */
 } CfSpan;
 
 typedef struct {
@@ -158,9 +165,9 @@ typedef struct {
   /* Reads what follows the name ("[HEADER]<0.100>"), fills @request. NULL: the name is all. */
   gboolean (*parse) (CfCommandCall *call, CfInput *input, CfItemRequest *request, GError **error);
   guint needs;        /* the request's needs to begin with */
-  /* Writes the item's value. No I/O: what was declared in needs is loaded. NULL when span is set. */
+  /* Writes the item's value. No I/O: what was declared in needs is loaded. */
   gboolean (*emit) (CfMessage *message, const CfItemRequest *request, CfOutput *output, GError **error);
-  /* CF_NEED_CONTENT: which octets are the value. The facts are loaded. */
+  /* For requests with is_span: which octets are the value. The facts are loaded. */
   gboolean (*span) (CfMessage *message, const CfItemRequest *request, CfSpan *out_span, GError **error);
   /* CF_ITEM_STATUS: writes the item's value for a mailbox. */
   void (*emit_status) (CfSession *session, const CfMailboxStatus *status, CfOutput *output);

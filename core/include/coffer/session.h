@@ -41,6 +41,9 @@ CF_API gboolean cf_call_parse_parameters (CfCommandCall *call, guint kind, GErro
  * run returns. */
 CF_API gboolean cf_call_enter_store (CfCommandCall *call);
 
+/* So much output waits for the client that the command should return CF_RUN_MORE. */
+CF_API gboolean cf_call_is_output_full (CfCommandCall *call);
+
 /* ---- The session ------------------------------------------------------------------------------------- */
 
 /* Number for the log; unique in this process. */
@@ -147,7 +150,7 @@ CF_API void cf_output_date_time (CfOutput *output, gint64 time, gint zone_minute
 CF_API guint32 cf_message_get_seq (CfMessage *message);
 CF_API const CfIndexRow *cf_message_get_row (CfMessage *message);
 CF_API CfSession *cf_message_get_session (CfMessage *message);
-/* Only where CF_NEED_FACTS (or CONTENT) was declared. */
+/* Only where CF_NEED_FACTS was declared. Borrowed. */
 CF_API CfFacts *cf_message_get_facts (CfMessage *message);
 
 G_END_DECLS

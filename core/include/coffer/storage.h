@@ -143,7 +143,8 @@ typedef struct {
   CfAccountId account;
   CfMailboxId mailbox;      /* 0: by name */
   const char *name;         /* NULL: by id */
-  guint64 since;            /* 0: every row. Else rows with MODSEQ > since, and what was expunged after it */
+  guint64 since;            /* 0: every row. Else rows with MODSEQ > since, and what was expunged after it.
+                               G_MAXUINT64: the mailbox's info alone */
   CfMailboxId since_of;     /* since counts only if the mailbox found is this one; else as if it were 0. 0: any */
   gboolean claim_recent;    /* the caller shows \Recent: after this, recent_uid is uid_next; reported is the old one */
   guint32 known_recent;     /* recent_uid is at least this already (claims kept in memory); 0: unknown */
@@ -169,7 +170,8 @@ struct _CfReadSink {
   /* There is no such content in this account (expunged, and its grace period over). */
   void (*missing) (CfReadSink *sink, guint i);
   void (*facts) (CfReadSink *sink, guint i, GBytes *encoded);
-  /* Given when the request has a path: where that area is. length 0 and offset 0: no such section. */
+  /* Given when the request has a path: where that area is. length 0 and offset 0: no such section. A store whose facts
+   * of the message cannot be read (cf_facts_new_from_encoded) gives neither area nor octets. */
   void (*area) (CfReadSink *sink, guint i, guint64 offset, guint64 length);
   void (*octets) (CfReadSink *sink, guint i, const guint8 *data, gsize length);
 };
@@ -409,6 +411,11 @@ typedef struct {
    * Damaged content is CF_ERROR_CORRUPTION. */
   gboolean (*read) (CfStoreConn *conn, const CfCall *call, CfAccountId account, guint n_requests,
                     const CfReadRequest *const *requests, CfReadSink *sink, GError **error);
+
+  /* Replaces the facts of @content by @facts, which a newer scanner computed from the same octets. Not urgent, need not be
+   * durable. CF_ERROR_NONEXISTENT. Without it core computes them anew each time. */
+  gboolean (*facts_update) (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfContentId content,
+                            CfFacts *facts, GError **error);
 
   /* Stores parts apart, each once per @scope ("account/7", "domain/example.org", "server") and hash, in a commit
    * of its own, durable; writes their ids to @out_ids, which has room for @n. An object that is there already is

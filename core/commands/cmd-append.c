@@ -1,0 +1,202 @@
+/* core/commands/cmd-append.c - APPEND, of any number of messages (RFC 3501, 6.3.11; RFC 3502; RFC 3516, 4.3
+ * for literal8; RFC 4315, 3 for APPENDUID).
+ *
+ * Each message is scanned when it is complete; its large parts are stored apart first, in commits of their
+ * own and without a lock; then all messages are placed in one operation that succeeds or fails as a whole.
+ * Should collection have taken a part in between, the store says so and the parts are stored again.
+ */
+#include "commands/commands.h"
+#include "commands/upload.h"
+#include "commands/writing.h"
+#include "imap/selected.h"
+#include "store/names.h"
+
+/* How often parts that were collected in between are stored again. */
+#define MAX_ATTEMPTS 3
+
+typedef struct {
+  char *name;
+  GPtrArray *uploads; /* of CfUpload */
+  guint scanned;      /* uploads that have their facts */
+  guint stored;       /* uploads whose parts are stored apart */
+  guint attempts;
+  gboolean renamed; /* the name's remembered id was stale once */
+  CfMailbox *mailbox;
+  CfWriting writing;
+} Append;
+
+static void
+append_free (gpointer data)
+{
+  Append *self = data;
+
+  cf_writing_clear (&self->writing);
+  g_clear_pointer (&self->mailbox, cf_mailbox_release);
+  g_ptr_array_unref (self->uploads);
+  g_free (self->name);
+  g_free (self);
+}
+
+/* [flag-list SP] [date-time SP] literal */
+static gboolean
+append_parse_message (CfInput *input, Append *self, GError **error)
+{
+  g_autoptr (CfKeywords) keywords = NULL;
+  g_autoptr (CfSource) source = NULL;
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  gint64 date = g_date_time_to_unix (now);
+  gint zone = g_date_time_get_utc_offset (now) / G_TIME_SPAN_MINUTE;
+  guint flags = 0;
+  gboolean literal8;
+
+  if (!cf_input_space (input, error))
+    return FALSE;
+  if (cf_input_peek (input) == '('
+      && (!cf_input_flags (input, FALSE, &flags, &keywords, error) || !cf_input_space (input, error)))
+    return FALSE;
+  if (cf_input_peek (input) == '"'
+      && (!cf_input_date_time (input, &date, &zone, error) || !cf_input_space (input, error)))
+    return FALSE;
+  if (!cf_writing_check_keywords (keywords, error) || !cf_input_literal (input, &source, &literal8, error))
+    return FALSE;
+  g_ptr_array_add (self->uploads, cf_upload_new (source, flags, keywords, date, zone));
+  return TRUE;
+}
+
+static gboolean
+append_parse (CfCommandCall *call, Append *self, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+
+  if (!cf_input_space (input, error) || !cf_input_mailbox (input, &self->name, error))
+    return FALSE;
+  do {
+    if (!append_parse_message (input, self, error))
+      return FALSE;
+  } while (!cf_input_is_end (input));
+  return TRUE;
+}
+
+/* One message a step, so that many do not keep a worker. */
+static CfRun
+append_scan (Append *self, GError **error)
+{
+  CfUpload *upload = g_ptr_array_index (self->uploads, self->scanned);
+
+  if (!cf_upload_scan (upload, error))
+    return CF_RUN_ERROR;
+  self->scanned++;
+  return CF_RUN_MORE;
+}
+
+static gboolean
+append_resolve (CfCommandCall *call, Append *self, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfMailboxId id;
+
+  if (!cf_writing_resolve (call, self->name, &id, error))
+    return FALSE;
+  g_clear_pointer (&self->mailbox, cf_mailbox_release);
+  self->mailbox = cf_mailbox_acquire (session->identity.account, id);
+  return TRUE;
+}
+
+static gboolean
+append_start (CfCommandCall *call, Append *self, GError **error)
+{
+  g_autofree CfWriteOp *ops = g_new0 (CfWriteOp, self->uploads->len);
+
+  for (guint i = 0; i < self->uploads->len; i++) {
+    ops[i].struct_size = sizeof ops[i];
+    ops[i].kind = CF_WRITE_APPEND;
+    ops[i].group = self->uploads->len > 1 ? 1 : 0;
+    ops[i].append = cf_upload_get_append (g_ptr_array_index (self->uploads, i));
+  }
+  return cf_writing_start (&self->writing, call, self->mailbox, self->name, 0, NULL, ops, self->uploads->len,
+                           error);
+}
+
+static void
+append_respond (CfCommandCall *call, Append *self)
+{
+  guint32 uid_validity = cf_write_get_uid_validity (self->writing.write, 0);
+  g_autoptr (CfUidSet) uids = cf_uid_set_new ();
+  g_autofree char *text = NULL;
+
+  for (guint i = 0; i < self->uploads->len; i++)
+    cf_uid_set_add (uids, cf_write_get_result (self->writing.write, i)->uid);
+  text = cf_uid_set_to_string (uids);
+  if (uid_validity != 0)
+    cf_call_set_ok (call, "[APPENDUID %u %s] APPEND completed", uid_validity, text);
+}
+
+/* After a failed write: TRUE when it is worth another try from what has been reset here. */
+static gboolean
+append_try_again (CfCommandCall *call, Append *self, const GError *failure)
+{
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_CONTENT_GONE) && ++self->attempts < MAX_ATTEMPTS) {
+    self->stored = 0;
+    cf_writing_clear (&self->writing);
+    return TRUE;
+  }
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_NONEXISTENT) && !self->renamed) {
+    self->renamed = TRUE;
+    cf_names_forget (call->session->identity.account, self->name);
+    g_clear_pointer (&self->mailbox, cf_mailbox_release);
+    cf_writing_clear (&self->writing);
+    return TRUE;
+  }
+  return FALSE;
+}
+
+/* One call of the store a step at most, but the last, which places everything. */
+static CfRun
+append_write (CfCommandCall *call, Append *self, GError **error)
+{
+  const GError *failure;
+
+  if (self->writing.write == NULL) {
+    if (!cf_call_enter_store (call))
+      return CF_RUN_WAIT;
+    if (self->mailbox == NULL && !append_resolve (call, self, error))
+      return CF_RUN_ERROR;
+    if (self->stored < self->uploads->len) {
+      CfRun run = cf_upload_store_parts (g_ptr_array_index (self->uploads, self->stored), call, error);
+
+      if (run == CF_RUN_DONE)
+        self->stored++;
+      return run == CF_RUN_DONE ? CF_RUN_MORE : run;
+    }
+    if (!append_start (call, self, error))
+      return CF_RUN_ERROR;
+  }
+  if (cf_writing_run (&self->writing, call) == CF_RUN_WAIT)
+    return CF_RUN_WAIT;
+  failure = cf_write_get_error (self->writing.write);
+  if (failure == NULL) {
+    append_respond (call, self);
+    return CF_RUN_DONE;
+  }
+  if (append_try_again (call, self, failure))
+    return CF_RUN_MORE;
+  g_propagate_error (error, g_error_copy (failure));
+  return CF_RUN_ERROR;
+}
+
+CfRun
+cmd_append (CfCommandCall *call, GError **error)
+{
+  Append *self = cf_call_get_state (call);
+
+  if (self == NULL) {
+    self = g_new0 (Append, 1);
+    self->uploads = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_upload_free);
+    cf_call_set_state (call, self, append_free);
+    if (!append_parse (call, self, error))
+      return CF_RUN_ERROR;
+  }
+  if (self->scanned < self->uploads->len)
+    return append_scan (self, error);
+  return append_write (call, self, error);
+}

@@ -1,0 +1,200 @@
+/* core/commands/cmd-authenticate.c - AUTHENTICATE (RFC 3501, 6.2.2; RFC 4959 for the initial response).
+ *
+ * Drives one exchange of an authentication class: challenge, line, step. Which address is being tried is not
+ * known before the mechanism says so, so the delay of a failure comes after it, on the name that the class
+ * reports.
+ */
+#include "commands/commands.h"
+#include "commands/login.h"
+#include "module/registry.h"
+
+#define MAX_RESPONSE (16 * 1024) /* octets of one line in base64 */
+
+typedef struct {
+  const CfAuthenticationClass *class;
+  CfExchange *exchange;
+  gboolean stepping;   /* `data` holds what the next step is to get */
+  CfIdentity identity; /* proved; account 0: not yet */
+  GBytes *data;        /* NULL: nothing yet */
+  GError *failure;     /* known, and held back for a while */
+} Authenticate;
+
+static void
+authenticate_free (gpointer data)
+{
+  Authenticate *self = data;
+
+  if (self->exchange != NULL)
+    self->class->free (self->exchange);
+  g_clear_pointer (&self->data, g_bytes_unref);
+  g_clear_error (&self->failure);
+  cf_identity_clear (&self->identity);
+  g_free (self);
+}
+
+static const CfMechanism *
+authenticate_lookup (const char *name, const CfAuthenticationClass **out_class)
+{
+  const CfAuthenticationClass *const *classes = cf_registry_get_authentication ();
+
+  for (; classes != NULL && *classes != NULL; classes++)
+    for (guint i = 0; i < (*classes)->n_mechanisms; i++)
+      if (g_ascii_strcasecmp ((*classes)->mechanisms[i].name, name) == 0) {
+        *out_class = *classes;
+        return &(*classes)->mechanisms[i];
+      }
+  return NULL;
+}
+
+/* A line from the client: base64, or "*" to give up. */
+static gboolean
+authenticate_decode (Authenticate *self, const char *line, GError **error)
+{
+  g_autofree guchar *octets = NULL;
+  gsize length;
+
+  g_clear_pointer (&self->data, g_bytes_unref);
+  if (g_str_equal (line, "*")) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Authentication given up");
+    return FALSE;
+  }
+  if (strspn (line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") != strlen (line)
+      || strlen (line) % 4 != 0) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Not base64");
+    return FALSE;
+  }
+  octets = g_base64_decode (line, &length);
+  self->data = g_bytes_new_take (g_steal_pointer (&octets), length);
+  self->stepping = TRUE;
+  return TRUE;
+}
+
+static gboolean
+authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+  g_autofree char *name = NULL;
+  g_autofree char *initial = NULL;
+  const CfMechanism *mechanism;
+
+  if (!cf_input_space (input, error) || !cf_input_atom (input, &name, error))
+    return FALSE;
+  if (cf_input_skip (input, ' ')) {
+    initial = cf_input_take (input, CF_INPUT_ASTRING);
+    if (initial[0] == '\0') {
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Empty initial response");
+      return FALSE;
+    }
+  }
+  if (!cf_input_end (input, error))
+    return FALSE;
+
+  mechanism = authenticate_lookup (name, &self->class);
+  if (mechanism == NULL) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "No such mechanism");
+    return FALSE;
+  }
+  if (!cf_commands_mechanism_is_offered (call->session, mechanism)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_PRIVACYREQUIRED, "Not without TLS");
+    return FALSE;
+  }
+  if (initial != NULL && (mechanism->flags & CF_MECHANISM_CLIENT_FIRST) == 0) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "The server speaks first in this mechanism");
+    return FALSE;
+  }
+  self->exchange = self->class->start (call->session, mechanism->name, error);
+  if (self->exchange == NULL)
+    return FALSE;
+  if (initial == NULL) {
+    self->stepping = TRUE;
+    return TRUE;
+  }
+  /* "=" stands for an initial response without octets (RFC 4959, 3). */
+  return authenticate_decode (self, g_str_equal (initial, "=") ? "" : initial, error);
+}
+
+static CfRun
+authenticate_fail (CfCommandCall *call, Authenticate *self, const CfIdentity *tried, GError **error)
+{
+  guint wait = cf_login_fail (call->session, tried->address, self->failure);
+
+  if (wait > 0) {
+    cf_call_sleep (call, wait);
+    return CF_RUN_WAIT;
+  }
+  g_propagate_error (error, g_steal_pointer (&self->failure));
+  return CF_RUN_ERROR;
+}
+
+static void
+authenticate_challenge (CfCommandCall *call, GBytes *challenge)
+{
+  gsize length = 0;
+  const guchar *octets = challenge != NULL ? g_bytes_get_data (challenge, &length) : NULL;
+  g_autofree char *text = g_base64_encode (octets != NULL ? octets : (const guchar *) "", length);
+
+  cf_output_printf (cf_call_get_output (call), "+ %s\r\n", text);
+}
+
+static CfRun
+authenticate_succeed (CfCommandCall *call, Authenticate *self, GError **error)
+{
+  return cf_login_succeed (call, &self->identity, error) ? CF_RUN_DONE : CF_RUN_ERROR;
+}
+
+static CfRun
+authenticate_step (CfCommandCall *call, Authenticate *self, GError **error)
+{
+  g_autoptr (GBytes) out = NULL;
+
+  self->stepping = FALSE;
+  switch (self->class->step (self->exchange, self->data, &out, &self->identity, &self->failure)) {
+  case CF_AUTH_CONTINUE:
+    authenticate_challenge (call, out);
+    return CF_RUN_MORE;
+  case CF_AUTH_SUCCESS:
+    if (out == NULL)
+      return authenticate_succeed (call, self, error);
+    /* IMAP's OK carries no data: it goes as a challenge, answered by an empty line (RFC 4422, 3.6). */
+    authenticate_challenge (call, out);
+    return CF_RUN_MORE;
+  case CF_AUTH_FAILURE:
+    break;
+  }
+  CfRun run = authenticate_fail (call, self, &self->identity, error);
+  cf_identity_clear (&self->identity);
+  return run;
+}
+
+CfRun
+cmd_authenticate (CfCommandCall *call, GError **error)
+{
+  Authenticate *self = cf_call_get_state (call);
+
+  if (self == NULL) {
+    self = g_new0 (Authenticate, 1);
+    self->identity.struct_size = sizeof self->identity;
+    cf_call_set_state (call, self, authenticate_free);
+    if (!authenticate_parse (call, self, error))
+      return CF_RUN_ERROR;
+  }
+  if (self->failure != NULL) {
+    if (!cf_call_has_slept (call))
+      return CF_RUN_WAIT;
+    g_propagate_error (error, g_steal_pointer (&self->failure));
+    return CF_RUN_ERROR;
+  }
+  if (!self->stepping) {
+    g_autofree char *line = cf_call_read_line (call, MAX_RESPONSE);
+
+    if (line == NULL)
+      return CF_RUN_WAIT;
+    if (!authenticate_decode (self, line, error))
+      return CF_RUN_ERROR;
+  }
+  if (self->identity.account != 0)
+    return authenticate_succeed (call, self, error);
+  if (!cf_call_enter_store (call))
+    return CF_RUN_WAIT;
+  return authenticate_step (call, self, error);
+}

@@ -1,0 +1,516 @@
+/* core/commands/cmd-fetch.c - FETCH and UID FETCH (RFC 3501, 6.4.5, 7.4.2).
+ *
+ * Messages are taken in batches. For each batch, in steps that pin nothing in between: \Seen is set where an
+ * item does that, one call of the store loads what the items need and is not cached, and the responses are
+ * written as far as the output takes them. Items come in the order asked, literals of content last, as
+ * deployed clients expect.
+ */
+#include "commands/commands.h"
+#include "commands/fetch.h"
+#include "imap/output.h"
+#include "imap/selected.h"
+#include "module/registry.h"
+
+typedef enum {
+  PHASE_GATHER,
+  PHASE_SEEN,
+  PHASE_LOAD,
+  PHASE_WRITE,
+} Phase;
+
+typedef struct {
+  CfUidSet *uids;
+  CfUidIter iter;
+  GArray *items; /* of CfFetchItem; content items behind the others */
+  guint needs;   /* of all of them */
+  Phase phase;
+  GPtrArray *batch; /* of CfMessage */
+  CfUidSet *seen;   /* of the batch: those that got \Seen just now */
+  CfWriting writing;
+  guint at_message, at_item; /* what is written next */
+  gboolean opened;           /* the message's response has begun */
+  gboolean separate;         /* ... and something stands in it */
+  CfFetchSpan span;
+  gboolean expunged; /* some messages' content was gone */
+} Fetch;
+
+static void
+fetch_item_clear (gpointer data)
+{
+  CfFetchItem *item = data;
+
+  g_free (item->request.label);
+  g_free (item->request.path);
+  if (item->request.data_free != NULL)
+    item->request.data_free (item->request.data);
+}
+
+static Fetch *
+fetch_new (void)
+{
+  Fetch *self = g_new0 (Fetch, 1);
+
+  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
+  g_array_set_clear_func (self->items, fetch_item_clear);
+  self->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_message_free);
+  return self;
+}
+
+static void
+fetch_free (gpointer data)
+{
+  Fetch *self = data;
+
+  cf_writing_clear (&self->writing);
+  cf_fetch_span_clear (&self->span);
+  g_clear_pointer (&self->uids, cf_uid_set_free);
+  g_clear_pointer (&self->seen, cf_uid_set_free);
+  g_ptr_array_unref (self->batch);
+  g_array_unref (self->items);
+  g_free (self);
+}
+
+/* ---- Arguments ---- */
+
+static gboolean
+fetch_has_item (const Fetch *self, const char *name)
+{
+  for (guint i = 0; i < self->items->len; i++)
+    if (g_str_equal (g_array_index (self->items, CfFetchItem, i).row->name, name))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+fetch_add_item (CfCommandCall *call, Fetch *self, const char *name, GError **error)
+{
+  CfFetchItem item = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, name) };
+
+  if (item.row == NULL) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown FETCH item %s", name);
+    return FALSE;
+  }
+  item.request.struct_size = sizeof item.request;
+  item.request.needs = item.row->needs;
+  item.request.is_span = item.row->emit == NULL;
+  if (item.row->parse != NULL && !item.row->parse (call, cf_call_get_input (call), &item.request, error)) {
+    fetch_item_clear (&item);
+    return FALSE;
+  }
+  self->needs |= item.request.needs;
+  g_array_append_val (self->items, item);
+  return TRUE;
+}
+
+static gboolean
+fetch_add_macro (CfCommandCall *call, Fetch *self, const char *name, gboolean *out_is_macro, GError **error)
+{
+  static const struct {
+    const char *name;
+    const char *items[6];
+  } macros[] = {
+    { "ALL", { "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE" } },
+    { "FAST", { "FLAGS", "INTERNALDATE", "RFC822.SIZE" } },
+    { "FULL", { "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY" } },
+  };
+
+  *out_is_macro = FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (macros); i++) {
+    if (!g_str_equal (macros[i].name, name))
+      continue;
+    *out_is_macro = TRUE;
+    for (const char *const *item = macros[i].items; *item != NULL; item++)
+      if (!fetch_add_item (call, self, *item, error))
+        return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+fetch_parse_items (CfCommandCall *call, Fetch *self, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+  gboolean list = cf_input_skip (input, '(');
+  gboolean is_macro;
+
+  do {
+    g_autofree char *name = NULL;
+
+    if (!cf_input_name (input, &name, error))
+      return FALSE;
+    if (!list) {
+      if (!fetch_add_macro (call, self, name, &is_macro, error))
+        return FALSE;
+      if (is_macro)
+        return TRUE;
+    }
+    if (!fetch_add_item (call, self, name, error))
+      return FALSE;
+  } while (list && cf_input_skip (input, ' '));
+  return !list || cf_input_expect (input, ')', error);
+}
+
+/* UID first where UID FETCH did not ask for it; runs of content behind everything else; otherwise as asked.
+ */
+static gboolean
+fetch_order_items (CfCommandCall *call, Fetch *self, GError **error)
+{
+  g_autoptr (GArray) asked = g_steal_pointer (&self->items);
+  gboolean add_uid;
+
+  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
+  g_array_set_clear_func (self->items, fetch_item_clear);
+  for (guint spans = 0; spans <= 1; spans++)
+    for (guint i = 0; i < asked->len; i++)
+      if (g_array_index (asked, CfFetchItem, i).request.is_span == (gboolean) spans)
+        g_array_append_val (self->items, g_array_index (asked, CfFetchItem, i));
+  g_array_set_clear_func (asked, NULL);
+
+  add_uid = cf_call_is_uid (call) && !fetch_has_item (self, "UID");
+  if (add_uid) {
+    CfFetchItem uid = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, "UID") };
+
+    uid.request.struct_size = sizeof uid.request;
+    g_array_prepend_val (self->items, uid);
+  }
+  return TRUE;
+}
+
+static gboolean
+fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+
+  if (!cf_input_space (input, error) || !cf_input_messages (input, call, FALSE, &self->uids, error)
+      || !cf_input_space (input, error) || !fetch_parse_items (call, self, error))
+    return FALSE;
+  if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
+    return FALSE;
+  return cf_input_end (input, error) && fetch_order_items (call, self, error);
+}
+
+/* ---- A batch: gathering ---- */
+
+/* The item whose octets are worth reading together with the facts: the first whose place is known. */
+static const CfItemRequest *
+fetch_get_ahead (const Fetch *self)
+{
+  for (guint i = 0; i < self->items->len; i++) {
+    const CfItemRequest *request = &g_array_index (self->items, CfFetchItem, i).request;
+
+    if (request->is_span && request->path != NULL)
+      return request;
+  }
+  return NULL;
+}
+
+static void
+fetch_gather (CfCommandCall *call, Fetch *self)
+{
+  CfSession *session = cf_call_get_session (call);
+  const CfItemRequest *ahead = fetch_get_ahead (self);
+  guint64 octets = 0;
+  guint32 uid;
+
+  g_ptr_array_set_size (self->batch, 0);
+  g_clear_pointer (&self->seen, cf_uid_set_free);
+  self->at_message = self->at_item = 0;
+  while (self->batch->len < CF_FETCH_BATCH && octets < CF_FETCH_SLICE
+         && cf_uid_set_next (self->uids, &self->iter, &uid)) {
+    const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
+
+    if (row == NULL)
+      continue;
+    g_ptr_array_add (self->batch, cf_message_new (session, cf_view_lookup_seq (session->view, uid), row));
+    if (ahead != NULL)
+      octets += MIN (MIN (row->size, ahead->length), CF_FETCH_SLICE);
+  }
+}
+
+/* ---- A batch: \Seen ---- */
+
+/* Starts setting \Seen on the batch's messages that lack it. FALSE: there is nothing to set, or no right to.
+ */
+static gboolean
+fetch_start_seen (CfCommandCall *call, Fetch *self)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfWriteOp op = { .struct_size = sizeof op,
+                   .kind = CF_WRITE_STORE,
+                   .mode = CF_STORE_ADD,
+                   .flags = CF_FLAG_SEEN,
+                   .unchanged_since = G_MAXUINT64 };
+
+  if ((self->needs & CF_NEED_SET_SEEN) == 0 || session->read_only)
+    return FALSE;
+  self->seen = cf_uid_set_new ();
+  for (guint i = 0; i < self->batch->len; i++) {
+    const CfMessage *message = g_ptr_array_index (self->batch, i);
+
+    if ((message->row.flags & CF_FLAG_SEEN) == 0 && !cf_view_is_ghost (session->view, message->row.uid))
+      cf_uid_set_add (self->seen, message->row.uid);
+  }
+  op.uids = self->seen;
+  if (!cf_uid_set_is_empty (self->seen)
+      && cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name, 0, NULL, &op, 1,
+                           NULL))
+    return TRUE;
+  g_clear_pointer (&self->seen, cf_uid_set_free);
+  return FALSE;
+}
+
+/* The rows as they are after \Seen has been set; expunged ones keep what they had. */
+static void
+fetch_refresh_rows (CfSession *session, Fetch *self)
+{
+  cf_selected_advance (session);
+  for (guint i = 0; i < self->batch->len; i++) {
+    CfMessage *message = g_ptr_array_index (self->batch, i);
+    const CfIndexRow *row = cf_view_lookup_row (session->view, message->row.uid);
+
+    if (row == NULL || cf_view_is_ghost (session->view, message->row.uid))
+      continue;
+    g_autoptr (CfKeywords) old = (CfKeywords *) message->row.keywords;
+    message->row = *row;
+    if (row->keywords != NULL)
+      cf_keywords_ref ((CfKeywords *) row->keywords);
+  }
+}
+
+static CfRun
+fetch_finish_seen (CfCommandCall *call, Fetch *self, GError **error)
+{
+  const GError *failure;
+
+  if (self->writing.write == NULL)
+    return CF_RUN_DONE;
+  if (cf_writing_run (&self->writing, call) == CF_RUN_WAIT)
+    return CF_RUN_WAIT;
+  failure = cf_write_get_error (self->writing.write);
+  if (failure != NULL) {
+    g_propagate_error (error, g_error_copy (failure));
+    return CF_RUN_ERROR;
+  }
+  cf_writing_clear (&self->writing);
+  fetch_refresh_rows (cf_call_get_session (call), self);
+  return CF_RUN_DONE;
+}
+
+/* ---- A batch: responses ---- */
+
+static void
+fetch_write_label (Fetch *self, CfOutput *output, const char *label)
+{
+  cf_output_printf (output, "%s%s ", self->separate ? " " : "", label);
+  self->separate = TRUE;
+}
+
+static const char *
+fetch_item_get_label (const CfFetchItem *item)
+{
+  return item->request.label != NULL ? item->request.label : item->row->name;
+}
+
+/* What is told of the flags here need not be told again as an update. */
+static void
+fetch_tell_flags (CfSession *session, Fetch *self, CfMessage *message, CfOutput *output)
+{
+  gboolean set = self->seen != NULL && cf_uid_set_contains (self->seen, message->row.uid);
+
+  if (fetch_has_item (self, "FLAGS")) {
+    cf_view_forget_dirty (session->view, message->row.uid, message->row.modseq);
+    return;
+  }
+  /* \Seen was set implicitly: the response says so (RFC 3501, 6.4.5). */
+  if (!set)
+    return;
+  fetch_write_label (self, output, "FLAGS");
+  cf_output_flags (output, message->row.flags, message->row.keywords,
+                   cf_view_is_recent (session->view, message->row.uid));
+  cf_view_forget_dirty (session->view, message->row.uid, message->row.modseq);
+}
+
+static guint
+fetch_count_plain (const Fetch *self)
+{
+  guint n = 0;
+
+  while (n < self->items->len && !g_array_index (self->items, CfFetchItem, n).request.is_span)
+    n++;
+  return n;
+}
+
+/* "* 12 FETCH (" and the items that are no runs of content, in one go. */
+static gboolean
+fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+{
+  CfOutput *output = cf_call_get_output (call);
+  gsize begin = cf_output_get_length (output);
+  guint n = fetch_count_plain (self);
+
+  cf_output_printf (output, "* %u FETCH (", message->seq);
+  self->separate = FALSE;
+  for (self->at_item = 0; self->at_item < n; self->at_item++) {
+    const CfFetchItem *item = &g_array_index (self->items, CfFetchItem, self->at_item);
+
+    fetch_write_label (self, output, fetch_item_get_label (item));
+    if (!item->row->emit (message, &item->request, output, error)) {
+      cf_output_truncate (output, begin);
+      return FALSE;
+    }
+  }
+  fetch_tell_flags (message->session, self, message, output);
+  return TRUE;
+}
+
+/* Begins the next run of content. Nothing of it stays written unless it has begun. */
+static CfRun
+fetch_begin_span (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+{
+  const CfFetchItem *item = &g_array_index (self->items, CfFetchItem, self->at_item);
+  CfOutput *output = cf_call_get_output (call);
+  gsize begin = cf_output_get_length (output);
+  gboolean separate = self->separate;
+  CfSpan span = { .struct_size = sizeof span, .partial_length = G_MAXUINT64 };
+  CfRun run;
+
+  if (!item->row->span (message, &item->request, &span, error))
+    return CF_RUN_ERROR;
+  fetch_write_label (self, output, fetch_item_get_label (item));
+  run = cf_fetch_span_begin (&self->span, call, message, &span, error);
+  if (run == CF_RUN_DONE) {
+    self->at_item++;
+    return CF_RUN_DONE;
+  }
+  cf_output_truncate (output, begin);
+  self->separate = separate;
+  return run;
+}
+
+static CfRun
+fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+{
+  for (;;) {
+    CfRun run = cf_fetch_span_continue (&self->span, call, message, error);
+
+    if (run != CF_RUN_DONE)
+      return run;
+    if (self->at_item == self->items->len) {
+      cf_output_text (cf_call_get_output (call), ")\r\n");
+      return CF_RUN_DONE;
+    }
+    run = fetch_begin_span (call, self, message, error);
+    if (run != CF_RUN_DONE)
+      return run;
+  }
+}
+
+/* Ends a response that cannot be completed. In the midst of a literal there is no way to say so: the client
+ * counts octets, and only the end of the connection tells it that they do not come. */
+static CfRun
+fetch_give_up (CfCommandCall *call, Fetch *self, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+
+  if (self->span.active) {
+    cf_session_log_error (session, call->command->name, *error);
+    session->closing = TRUE;
+    return CF_RUN_ERROR;
+  }
+  if (self->opened)
+    cf_output_text (cf_call_get_output (call), ")\r\n");
+  return CF_RUN_ERROR;
+}
+
+/* One message's response, from where it stopped. */
+static CfRun
+fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+{
+  CfRun run;
+
+  if (message->missing) {
+    self->expunged = TRUE;
+    return CF_RUN_DONE;
+  }
+  if (!self->opened && !fetch_write_plain (call, self, message, error))
+    return CF_RUN_ERROR;
+  self->opened = TRUE;
+  run = fetch_write_spans (call, self, message, error);
+  if (run == CF_RUN_ERROR)
+    return fetch_give_up (call, self, error);
+  if (run == CF_RUN_DONE)
+    self->opened = FALSE;
+  return run;
+}
+
+static CfRun
+fetch_write_batch (CfCommandCall *call, Fetch *self, GError **error)
+{
+  while (self->at_message < self->batch->len) {
+    CfRun run;
+
+    if (cf_call_is_output_full (call))
+      return CF_RUN_MORE;
+    run = fetch_write_message (call, self, g_ptr_array_index (self->batch, self->at_message), error);
+    if (run != CF_RUN_DONE)
+      return run;
+    self->at_message++;
+  }
+  return CF_RUN_DONE;
+}
+
+/* ---- The command ---- */
+
+static CfRun
+fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
+{
+  CfRun run = CF_RUN_DONE;
+
+  switch (self->phase) {
+  case PHASE_GATHER:
+    fetch_gather (call, self);
+    fetch_start_seen (call, self);
+    self->phase = PHASE_SEEN;
+    break;
+  case PHASE_SEEN:
+    run = fetch_finish_seen (call, self, error);
+    self->phase = run == CF_RUN_DONE ? PHASE_LOAD : PHASE_SEEN;
+    break;
+  case PHASE_LOAD:
+    run = cf_fetch_load (call, self->batch, (self->needs & CF_NEED_FACTS) != 0, fetch_get_ahead (self),
+                         error);
+    self->phase = run == CF_RUN_DONE ? PHASE_WRITE : PHASE_LOAD;
+    break;
+  case PHASE_WRITE:
+    run = fetch_write_batch (call, self, error);
+    self->phase = run == CF_RUN_DONE ? PHASE_GATHER : PHASE_WRITE;
+    break;
+  }
+  return run;
+}
+
+CfRun
+cmd_fetch (CfCommandCall *call, GError **error)
+{
+  Fetch *self = cf_call_get_state (call);
+
+  if (self == NULL) {
+    self = fetch_new ();
+    cf_call_set_state (call, self, fetch_free);
+    if (!fetch_parse (call, self, error))
+      return CF_RUN_ERROR;
+  }
+  for (;;) {
+    CfRun run = fetch_advance (call, self, error);
+
+    if (run != CF_RUN_DONE)
+      return run;
+    if (self->phase == PHASE_SEEN && self->batch->len == 0)
+      break;
+  }
+  if (self->expunged) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
+    return CF_RUN_ERROR;
+  }
+  return CF_RUN_DONE;
+}

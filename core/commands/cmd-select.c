@@ -1,0 +1,111 @@
+/* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2). */
+#include "commands/commands.h"
+#include "imap/output.h"
+#include "imap/selected.h"
+
+/* What the responses tell of the rows, gathered in one walk. */
+typedef struct {
+  CfKeywords *keywords; /* in use */
+  guint32 unseen;       /* sequence number of the first message without \Seen; 0: none */
+} Summary;
+
+static void
+select_summarise (CfSnapshot *snapshot, Summary *summary)
+{
+  const CfKeywords *last = NULL;
+  const CfIndexRow *row;
+  CfSnapshotIter iter;
+  guint32 seq = 0;
+
+  cf_snapshot_iter_init (&iter, snapshot, 0);
+  while ((row = cf_snapshot_iter_next (&iter)) != NULL) {
+    seq++;
+    if (summary->unseen == 0 && (row->flags & CF_FLAG_SEEN) == 0)
+      summary->unseen = seq;
+    /* Sets are interned: a run of messages with the same keywords costs a comparison each. */
+    if (row->keywords != NULL && row->keywords != last) {
+      CfKeywords *both = cf_keywords_union (summary->keywords, (CfKeywords *) row->keywords);
+
+      cf_keywords_unref (summary->keywords);
+      summary->keywords = both;
+      last = row->keywords;
+    }
+  }
+}
+
+static void
+select_write_permanent_flags (CfSession *session, CfOutput *output, CfKeywords *keywords)
+{
+  if (session->read_only) {
+    cf_output_text (output, "* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n");
+    return;
+  }
+  cf_output_text (output, "* OK [PERMANENTFLAGS ");
+  cf_output_flags (output, CF_FLAG_ALL, keywords, FALSE);
+  /* "\*": keywords can be made (7.1). It goes inside the parentheses just written. */
+  cf_output_truncate (output, cf_output_get_length (output) - 1);
+  cf_output_text (output, " \\*)] Flags are kept\r\n");
+}
+
+static void
+select_respond (CfCommandCall *call)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfOutput *output = cf_call_get_output (call);
+  CfSnapshot *snapshot = cf_view_get_snapshot (session->view);
+  Summary summary = { 0 };
+
+  select_summarise (snapshot, &summary);
+  cf_output_text (output, "* FLAGS ");
+  cf_output_flags (output, CF_FLAG_ALL, summary.keywords, FALSE);
+  cf_output_text (output, "\r\n");
+  select_write_permanent_flags (session, output, summary.keywords);
+  cf_output_printf (output, "* %u EXISTS\r\n", cf_view_get_exists (session->view));
+  cf_output_printf (output, "* %u RECENT\r\n", cf_view_get_n_recent (session->view));
+  if (summary.unseen != 0)
+    cf_output_printf (output, "* OK [UNSEEN %u] First message without \\Seen\r\n", summary.unseen);
+  cf_output_printf (output, "* OK [UIDVALIDITY %u] UIDs are valid\r\n",
+                    cf_snapshot_get_uid_validity (snapshot));
+  cf_output_printf (output, "* OK [UIDNEXT %u] Next UID\r\n", cf_snapshot_get_uid_next (snapshot));
+  cf_keywords_unref (summary.keywords);
+}
+
+static CfRun
+select_run (CfCommandCall *call, gboolean read_only, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfInput *input = cf_call_get_input (call);
+  char *name = cf_call_get_state (call);
+
+  if (name == NULL) {
+    if (!cf_input_space (input, error) || !cf_input_mailbox (input, &name, error))
+      return CF_RUN_ERROR;
+    cf_call_set_state (call, name, g_free);
+    if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
+      return CF_RUN_ERROR;
+    if (!cf_input_end (input, error))
+      return CF_RUN_ERROR;
+    /* Whether it succeeds or not, the mailbox selected so far is left. */
+    cf_selected_close (session);
+  }
+  if (!cf_call_enter_store (call))
+    return CF_RUN_WAIT;
+  if (!cf_selected_open (session, name, read_only, error))
+    return CF_RUN_ERROR;
+  select_respond (call);
+  cf_call_set_ok (call, "[%s] %s completed", read_only ? "READ-ONLY" : "READ-WRITE",
+                  read_only ? "EXAMINE" : "SELECT");
+  return CF_RUN_DONE;
+}
+
+CfRun
+cmd_select (CfCommandCall *call, GError **error)
+{
+  return select_run (call, FALSE, error);
+}
+
+CfRun
+cmd_examine (CfCommandCall *call, GError **error)
+{
+  return select_run (call, TRUE, error);
+}

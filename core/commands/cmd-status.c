@@ -1,0 +1,143 @@
+/* core/commands/cmd-status.c - STATUS (RFC 3501, 6.3.10; RFC 8438 for SIZE; RFC 7889 for APPENDLIMIT). */
+#include "commands/commands.h"
+#include "imap/session.h"
+#include "module/registry.h"
+#include "module/settings.h"
+#include "store/calls.h"
+
+typedef struct {
+  char *name;
+  GPtrArray *items; /* of const CfItem *, in the order asked */
+} Status;
+
+static void
+status_free (gpointer data)
+{
+  Status *status = data;
+
+  g_free (status->name);
+  g_clear_pointer (&status->items, g_ptr_array_unref);
+  g_free (status);
+}
+
+static gboolean
+status_parse (CfCommandCall *call, Status *status, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+
+  if (!cf_input_space (input, error) || !cf_input_mailbox (input, &status->name, error)
+      || !cf_input_space (input, error) || !cf_input_expect (input, '(', error))
+    return FALSE;
+  do {
+    g_autofree char *name = NULL;
+    const CfItem *item;
+
+    if (!cf_input_name (input, &name, error))
+      return FALSE;
+    item = cf_registry_lookup_item (CF_ITEM_STATUS, name);
+    if (item == NULL) {
+      g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown STATUS item %s", name);
+      return FALSE;
+    }
+    g_ptr_array_add (status->items, (gpointer) item);
+  } while (cf_input_skip (input, ' '));
+  return cf_input_expect (input, ')', error) && cf_input_end (input, error);
+}
+
+static void
+status_respond (CfCommandCall *call, const Status *status, const CfMailboxStatus *counts)
+{
+  CfOutput *output = cf_call_get_output (call);
+
+  cf_output_text (output, "* STATUS ");
+  cf_output_mailbox (output, status->name, FALSE);
+  cf_output_text (output, " (");
+  for (guint i = 0; i < status->items->len; i++) {
+    const CfItem *item = g_ptr_array_index (status->items, i);
+
+    cf_output_printf (output, "%s%s ", i > 0 ? " " : "", item->name);
+    item->emit_status (cf_call_get_session (call), counts, output);
+  }
+  cf_output_text (output, ")\r\n");
+}
+
+CfRun
+cmd_status (CfCommandCall *call, GError **error)
+{
+  Status *status = cf_call_get_state (call);
+  CfMailboxStatus counts;
+
+  if (status == NULL) {
+    status = g_new0 (Status, 1);
+    status->items = g_ptr_array_new ();
+    cf_call_set_state (call, status, status_free);
+    if (!status_parse (call, status, error))
+      return CF_RUN_ERROR;
+  }
+  if (!cf_call_enter_store (call))
+    return CF_RUN_WAIT;
+  if (!cf_store_mailbox_status (cf_call_get_session (call), status->name, &counts, error))
+    return CF_RUN_ERROR;
+  status_respond (call, status, &counts);
+  return CF_RUN_DONE;
+}
+
+/* ---- Items ---- */
+
+static void
+emit_messages (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->messages);
+}
+
+static void
+emit_recent (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->recent);
+}
+
+static void
+emit_uidnext (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->info.uid_next);
+}
+
+static void
+emit_uidvalidity (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->info.uid_validity);
+}
+
+static void
+emit_unseen (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->unseen);
+}
+
+static void
+emit_size (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%" G_GUINT64_FORMAT, status->octets);
+}
+
+static void
+emit_appendlimit (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%" G_GINT64_FORMAT, cf_settings_get ()->append_limit);
+}
+
+static const CfItem items[] = {
+  { .kind = CF_ITEM_STATUS, .name = "MESSAGES", .emit_status = emit_messages },
+  { .kind = CF_ITEM_STATUS, .name = "RECENT", .emit_status = emit_recent },
+  { .kind = CF_ITEM_STATUS, .name = "UIDNEXT", .emit_status = emit_uidnext },
+  { .kind = CF_ITEM_STATUS, .name = "UIDVALIDITY", .emit_status = emit_uidvalidity },
+  { .kind = CF_ITEM_STATUS, .name = "UNSEEN", .emit_status = emit_unseen },
+  { .kind = CF_ITEM_STATUS, .name = "SIZE", .emit_status = emit_size },
+  { .kind = CF_ITEM_STATUS, .name = "APPENDLIMIT", .emit_status = emit_appendlimit },
+};
+
+gboolean
+cf_status_items_register (CfRegistrar *registrar, GError **error)
+{
+  return cf_registrar_add_items (registrar, items, error);
+}

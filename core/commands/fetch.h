@@ -1,0 +1,62 @@
+/* core/commands/fetch.h - FETCH in three files: the command (cmd-fetch.c), loading what items need
+ * (fetch-load.c), and sending runs of octets in pieces (fetch-span.c).
+ */
+#ifndef CF_FETCH_H
+#define CF_FETCH_H
+
+#include "commands/writing.h"
+#include "imap/message.h"
+#include "mime/mime.h"
+
+G_BEGIN_DECLS
+
+/* Octets read from the store by one call, and read ahead for one message. */
+#define CF_FETCH_SLICE (128 * 1024)
+/* Messages that one call of the store serves. */
+#define CF_FETCH_BATCH 200
+/* A header that is filtered by field names is held in memory. */
+#define CF_FETCH_HEADER_MAX (4 * 1024 * 1024)
+
+/* One data item of the command. */
+typedef struct {
+  const CfItem *row;
+  CfItemRequest request;
+} CfFetchItem;
+
+/* ---- fetch-load.c ---- */
+
+/* Facts for the messages of @batch that need them, and for each the first octets of the area that @ahead
+ * names (NULL: none), by at most one call of the store. Messages whose content is gone are marked.
+ * CF_RUN_WAIT: return that. */
+CfRun cf_fetch_load (CfCommandCall *call, GPtrArray *batch, gboolean facts, const CfItemRequest *ahead,
+                     GError **error);
+/* @length octets of the message as appended, from @offset: borrowed from what was read ahead, or else read
+ * now into message->raw. CF_RUN_WAIT: return that. */
+CfRun cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length,
+                     const guint8 **out_octets, GError **error);
+
+/* ---- fetch-span.c ---- */
+
+/* A literal on its way to the client. */
+typedef struct {
+  gboolean active;
+  CfSpan span;
+  guint64 sent;            /* octets of the literal */
+  guint64 raw_at, raw_end; /* decode: what is left of the part */
+  guint64 skip;            /* decode: decoded octets before the range */
+  CfPartDecoder *decoder;
+  GByteArray *decoded; /* not sent yet */
+} CfFetchSpan;
+
+/* Writes the literal's beginning, "{n}", or a whole small value. Small values end at once: fetch->active is
+ * then FALSE. Takes over what @span owns. CF_RUN_WAIT, CF_RUN_ERROR as usual. */
+CfRun cf_fetch_span_begin (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, CfSpan *span,
+                           GError **error);
+/* Sends on; CF_RUN_DONE: all is written; CF_RUN_MORE: the output is full. An error here cannot be told to the
+ * client, as it is waiting for octets: the session must close. */
+CfRun cf_fetch_span_continue (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, GError **error);
+void cf_fetch_span_clear (CfFetchSpan *fetch);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,28 @@
+/* core/commands/login.h - what LOGIN and AUTHENTICATE share: delays for failures, and the end of both. */
+#ifndef CF_LOGIN_H
+#define CF_LOGIN_H
+
+#include "imap/session.h"
+
+G_BEGIN_DECLS
+
+/* Process-wide; made on first use. */
+void cf_login_init (void);
+void cf_login_shutdown (void);
+
+/* Before the credentials of @name (as sent; NULL: not known yet) are looked at. TRUE with *@out_wait 0: go
+ * on; TRUE with a wait: sleep so many milliseconds first. FALSE: refused. */
+gboolean cf_login_admit (CfSession *session, const char *name, guint *out_wait, GError **error);
+/* The answer is known. SUCCESS: logs in with @identity (emptied) and sets the tagged OK; may fail. FAILURE:
+ * counts it if
+ * @error is AUTHENTICATIONFAILED; *@out_wait says how long its answer is to be held back. @name as for admit.
+ */
+gboolean cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error);
+guint cf_login_fail (CfSession *session, const char *name, const GError *error);
+
+/* Whether @mechanism may be used in the session as it is. */
+gboolean cf_commands_mechanism_is_offered (CfSession *session, const CfMechanism *mechanism);
+
+G_END_DECLS
+
+#endif

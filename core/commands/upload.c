@@ -1,0 +1,262 @@
+/* core/commands/upload.c - one message on its way into the store (upload.h). */
+#include "commands/upload.h"
+
+#include <gnutls/crypto.h>
+#include <magic.h>
+
+#include "mime/mime.h"
+#include "module/settings.h"
+#include "store/calls.h"
+#include "store/service.h"
+
+/* Octets of parts stored by one call (the design's round-trip budget counts in these). */
+#define PUT_OCTETS (4 * 1024 * 1024)
+#define HASH_SLICE (64 * 1024)
+
+struct _CfUpload {
+  CfSource *source;
+  CfFacts *facts;
+  CfKeywords *keywords;
+  CfAppend append;
+  GPtrArray *parts;    /* of CfObject *: what is kept apart, in order of offset */
+  GArray *offsets;     /* of guint64: where each begins */
+  GArray *ids;         /* of CfObjectId: as many as are stored */
+  GPtrArray *segments; /* of CfSegment * */
+};
+
+static void
+object_free (gpointer data)
+{
+  CfObject *object = data;
+
+  cf_source_unref (object->octets);
+  g_free ((char *) object->media_type);
+  g_free (object);
+}
+
+CfUpload *
+cf_upload_new (CfSource *source, guint flags, CfKeywords *keywords, gint64 date, gint zone)
+{
+  CfUpload *upload = g_new0 (CfUpload, 1);
+
+  upload->source = cf_source_ref (source);
+  upload->keywords = keywords != NULL ? cf_keywords_ref (keywords) : NULL;
+  upload->parts = g_ptr_array_new_with_free_func (object_free);
+  upload->offsets = g_array_new (FALSE, FALSE, sizeof (guint64));
+  upload->ids = g_array_new (FALSE, FALSE, sizeof (CfObjectId));
+  upload->segments = g_ptr_array_new_with_free_func (g_free);
+  upload->append = (CfAppend){
+    .struct_size = sizeof upload->append,
+    .flags = flags,
+    .zone = zone,
+    .internal_date = date,
+    .keywords = upload->keywords,
+    .octets = upload->source,
+  };
+  return upload;
+}
+
+void
+cf_upload_free (CfUpload *upload)
+{
+  g_clear_pointer (&upload->facts, cf_facts_unref);
+  cf_keywords_unref (upload->keywords);
+  g_ptr_array_unref (upload->parts);
+  g_array_unref (upload->offsets);
+  g_array_unref (upload->ids);
+  g_ptr_array_unref (upload->segments);
+  cf_source_unref (upload->source);
+  g_free (upload);
+}
+
+/* ---- Deciding ---- */
+
+static gboolean
+upload_hash (CfSource *octets, guint8 *out_sha256, GError **error)
+{
+  guint64 length = cf_source_get_length (octets);
+  g_autofree guint8 *slice = g_malloc (HASH_SLICE);
+  gnutls_hash_hd_t hash;
+
+  if (gnutls_hash_init (&hash, GNUTLS_DIG_SHA256) < 0) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_SERVERBUG, "SHA-256 is not available");
+    return FALSE;
+  }
+  for (guint64 at = 0; at < length; at += HASH_SLICE) {
+    gsize n = MIN (HASH_SLICE, length - at);
+
+    if (!cf_source_read (octets, at, slice, n, error)) {
+      gnutls_hash_deinit (hash, NULL);
+      return FALSE;
+    }
+    gnutls_hash (hash, slice, n);
+  }
+  gnutls_hash_deinit (hash, out_sha256);
+  return TRUE;
+}
+
+/* What libmagic makes of the part's first octets, decoded; NULL when it cannot tell. */
+static char *
+upload_guess_media_type (CfSource *octets, const char *encoding)
+{
+  static GPrivate cookies = G_PRIVATE_INIT ((GDestroyNotify) magic_close);
+  magic_t cookie = g_private_get (&cookies);
+  g_autoptr (CfPartDecoder) decoder = cf_part_decoder_new (encoding, NULL);
+  g_autoptr (GByteArray) decoded = g_byte_array_new ();
+  g_autofree guint8 *slice = g_malloc (HASH_SLICE);
+  gsize n = MIN (HASH_SLICE, cf_source_get_length (octets));
+
+  if (cookie == NULL) {
+    cookie = magic_open (MAGIC_MIME_TYPE);
+    if (cookie == NULL || magic_load (cookie, NULL) != 0) {
+      g_clear_pointer (&cookie, magic_close);
+      return NULL;
+    }
+    g_private_set (&cookies, cookie);
+  }
+  if (decoder == NULL || !cf_source_read (octets, 0, slice, n, NULL))
+    return NULL;
+  cf_part_decoder_feed (decoder, slice, n, decoded);
+  return g_strdup (magic_buffer (cookie, decoded->data, decoded->len));
+}
+
+static gboolean
+upload_add_part (CfUpload *upload, const CfPart *part, GError **error)
+{
+  CfObject *object = g_new0 (CfObject, 1);
+
+  object->struct_size = sizeof *object;
+  object->octets = cf_source_new_slice (upload->source, part->body_offset, part->body_length);
+  g_ptr_array_add (upload->parts, object);
+  g_array_append_val (upload->offsets, part->body_offset);
+  if (!upload_hash (object->octets, object->sha256, error))
+    return FALSE;
+  object->media_type = upload_guess_media_type (object->octets, part->encoding);
+  return TRUE;
+}
+
+gboolean
+cf_upload_scan (CfUpload *upload, GError **error)
+{
+  guint64 threshold = cf_settings_get ()->object_threshold;
+
+  upload->facts = cf_facts_scan (upload->source, error);
+  if (upload->facts == NULL)
+    return FALSE;
+  upload->append.facts = upload->facts;
+  upload->append.size = cf_facts_get_presented_size (upload->facts);
+  if (!cf_store_has_object_put ())
+    return TRUE;
+  for (guint i = 0; i < cf_facts_get_n_parts (upload->facts); i++) {
+    const CfPart *part = cf_facts_get_part (upload->facts, i);
+
+    if (part->kind == CF_PART_LEAF && part->body_length >= threshold
+        && !upload_add_part (upload, part, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* ---- Storing ---- */
+
+/* In which scope equal parts are one (design: sharing across accounts leaks existence, so it is the
+ * operator's choice). */
+static char *
+upload_dup_scope (CfSession *session)
+{
+  const CfIdentity *identity = cf_session_get_identity (session);
+  const char *scope = cf_settings_get ()->object_scope;
+  const char *at = strrchr (identity->user, '@');
+
+  if (g_strcmp0 (scope, "server") == 0)
+    return g_strdup ("server");
+  if (g_strcmp0 (scope, "domain") == 0 && at != NULL)
+    return g_strconcat ("domain/", at + 1, NULL);
+  return g_strdup_printf ("account/%" G_GUINT64_FORMAT, identity->account);
+}
+
+static void
+upload_add_segment (CfUpload *upload, CfSegmentKind kind, guint64 offset, guint64 length, CfObjectId object)
+{
+  CfSegment *segment;
+
+  if (length == 0)
+    return;
+  segment = g_new0 (CfSegment, 1);
+  segment->struct_size = sizeof *segment;
+  segment->kind = kind;
+  segment->offset = offset;
+  segment->length = length;
+  segment->object = object;
+  g_ptr_array_add (upload->segments, segment);
+}
+
+/* The message as a gapless run of inline ranges and objects. */
+static void
+upload_describe (CfUpload *upload)
+{
+  guint64 at = 0;
+
+  g_ptr_array_set_size (upload->segments, 0);
+  for (guint i = 0; i < upload->parts->len; i++) {
+    const CfObject *object = g_ptr_array_index (upload->parts, i);
+    guint64 offset = g_array_index (upload->offsets, guint64, i);
+    guint64 length = cf_source_get_length (object->octets);
+
+    upload_add_segment (upload, CF_SEGMENT_INLINE, at, offset - at, 0);
+    upload_add_segment (upload, CF_SEGMENT_OBJECT, offset, length,
+                        g_array_index (upload->ids, CfObjectId, i));
+    at = offset + length;
+  }
+  if (upload->parts->len > 0)
+    upload_add_segment (upload, CF_SEGMENT_INLINE, at, cf_source_get_length (upload->source) - at, 0);
+  upload->append.n_segments = upload->segments->len;
+  upload->append.segments = (const CfSegment *const *) upload->segments->pdata;
+}
+
+/* How many parts from @first on make one call. */
+static guint
+upload_count_next (CfUpload *upload, guint first)
+{
+  guint64 octets = 0;
+  guint n = 0;
+
+  while (first + n < upload->parts->len && (n == 0 || octets < PUT_OCTETS)) {
+    const CfObject *object = g_ptr_array_index (upload->parts, first + n);
+
+    octets += cf_source_get_length (object->octets);
+    n++;
+  }
+  return n;
+}
+
+CfRun
+cf_upload_store_parts (CfUpload *upload, CfCommandCall *call, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  g_autofree char *scope = upload_dup_scope (session);
+  guint first, n;
+
+  if (upload->ids->len == upload->parts->len)
+    g_array_set_size (upload->ids, 0);
+  first = upload->ids->len;
+  n = upload_count_next (upload, first);
+  if (n > 0) {
+    g_autofree CfObjectId *ids = g_new0 (CfObjectId, n);
+
+    if (!cf_store_object_put (session, scope, n, (const CfObject *const *) upload->parts->pdata + first, ids,
+                              error))
+      return CF_RUN_ERROR;
+    g_array_append_vals (upload->ids, ids, n);
+  }
+  if (upload->ids->len < upload->parts->len)
+    return CF_RUN_MORE;
+  upload_describe (upload);
+  return CF_RUN_DONE;
+}
+
+const CfAppend *
+cf_upload_get_append (CfUpload *upload)
+{
+  return &upload->append;
+}

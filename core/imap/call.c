@@ -1,0 +1,224 @@
+/* core/imap/call.c - one command being carried out (call.h, coffer/session.h). */
+#include "imap/call.h"
+
+#include "imap/session.h"
+#include "module/registry.h"
+#include "store/service.h"
+
+typedef struct {
+  gpointer value;
+  GDestroyNotify free_value;
+} Parameter;
+
+static void
+parameter_free (gpointer data)
+{
+  Parameter *parameter = data;
+
+  if (parameter->free_value != NULL)
+    parameter->free_value (parameter->value);
+  g_free (parameter);
+}
+
+CfCommandCall *
+cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfInput *input)
+{
+  CfCommandCall *call = g_new0 (CfCommandCall, 1);
+
+  call->session = session;
+  call->command = command;
+  call->tag = g_strdup (tag);
+  call->input = input;
+  return call;
+}
+
+void
+cf_call_free (CfCommandCall *call)
+{
+  if (call == NULL)
+    return;
+  if (call->asked_store)
+    cf_permits_release (cf_store_service_get_permits (), cf_session_get_ref (call->session));
+  if (call->asked_heavy)
+    cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
+  if (call->free_state != NULL)
+    call->free_state (call->state);
+  g_clear_pointer (&call->parameters, g_hash_table_unref);
+  cf_input_free (call->input);
+  g_clear_error (&call->error);
+  g_free (call->line);
+  g_free (call->ok);
+  g_free (call->tag);
+  g_free (call);
+}
+
+CfSession *
+cf_call_get_session (CfCommandCall *call)
+{
+  return call->session;
+}
+
+CfInput *
+cf_call_get_input (CfCommandCall *call)
+{
+  return call->input;
+}
+
+CfOutput *
+cf_call_get_output (CfCommandCall *call)
+{
+  return cf_session_get_output (call->session);
+}
+
+gboolean
+cf_call_is_uid (CfCommandCall *call)
+{
+  return g_str_has_prefix (call->command->name, "UID ");
+}
+
+gpointer
+cf_call_get_state (CfCommandCall *call)
+{
+  return call->state;
+}
+
+void
+cf_call_set_state (CfCommandCall *call, gpointer state, GDestroyNotify free_state)
+{
+  if (call->free_state != NULL && call->state != state)
+    call->free_state (call->state);
+  call->state = state;
+  call->free_state = free_state;
+}
+
+void
+cf_call_set_ok (CfCommandCall *call, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_free (call->ok);
+  call->ok = g_strdup_vprintf (format, args);
+  va_end (args);
+}
+
+gboolean
+cf_call_is_output_full (CfCommandCall *call)
+{
+  return cf_session_is_output_full (call->session);
+}
+
+/* ---- Parameters ---- */
+
+void
+cf_call_set_parameter (CfCommandCall *call, const char *name, gpointer value, GDestroyNotify free_value)
+{
+  Parameter *parameter = g_new0 (Parameter, 1);
+
+  parameter->value = value;
+  parameter->free_value = free_value;
+  if (call->parameters == NULL)
+    call->parameters = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, parameter_free);
+  g_hash_table_replace (call->parameters, g_ascii_strup (name, -1), parameter);
+}
+
+gboolean
+cf_call_lookup_parameter (CfCommandCall *call, const char *name, gpointer *out_value)
+{
+  const Parameter *parameter = call->parameters != NULL ? g_hash_table_lookup (call->parameters, name) : NULL;
+
+  if (parameter == NULL)
+    return FALSE;
+  if (out_value != NULL)
+    *out_value = parameter->value;
+  return TRUE;
+}
+
+static gboolean
+call_parse_parameter (CfCommandCall *call, guint kind, GError **error)
+{
+  g_autofree char *name = NULL;
+  const CfParameter *row;
+
+  if (!cf_input_name (call->input, &name, error))
+    return FALSE;
+  row = cf_registry_lookup_parameter (call->command->name, kind, name);
+  if (row == NULL) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown parameter %s", name);
+    return FALSE;
+  }
+  if (cf_call_lookup_parameter (call, name, NULL)) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "%s is given twice", name);
+    return FALSE;
+  }
+  return row->parse (call, call->input, error);
+}
+
+gboolean
+cf_call_parse_parameters (CfCommandCall *call, guint kind, GError **error)
+{
+  if (!cf_input_expect (call->input, '(', error))
+    return FALSE;
+  do {
+    if (!call_parse_parameter (call, kind, error))
+      return FALSE;
+  } while (cf_input_skip (call->input, ' '));
+  return cf_input_expect (call->input, ')', error);
+}
+
+/* ---- Permits ---- */
+
+gboolean
+cf_call_enter_store (CfCommandCall *call)
+{
+  CfConnRef ref = cf_session_get_ref (call->session);
+  CfAccountId account = cf_session_get_account (call->session);
+
+  if (call->has_store)
+    return TRUE;
+  if ((call->command->flags & CF_COMMAND_HEAVY) != 0 && !call->has_heavy) {
+    call->asked_heavy = TRUE;
+    if (!cf_permits_try (cf_store_service_get_heavy_permits (), ref, account))
+      return FALSE;
+    call->has_heavy = TRUE;
+  }
+  call->asked_store = TRUE;
+  call->has_store = cf_permits_try (cf_store_service_get_permits (), ref, account);
+  return call->has_store;
+}
+
+void
+cf_call_leave_store (CfCommandCall *call)
+{
+  if (!call->has_store)
+    return;
+  cf_permits_release (cf_store_service_get_permits (), cf_session_get_ref (call->session));
+  call->has_store = call->asked_store = FALSE;
+  if (call->has_heavy) {
+    cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
+    call->has_heavy = call->asked_heavy = FALSE;
+  }
+}
+
+/* ---- Waiting ---- */
+
+char *
+cf_call_read_line (CfCommandCall *call, gsize max)
+{
+  char *line = g_steal_pointer (&call->line);
+
+  call->wants_line = line == NULL ? max : 0;
+  return line;
+}
+
+void
+cf_call_sleep (CfCommandCall *call, guint ms)
+{
+  call->wake_at = g_get_monotonic_time () + ms * G_GINT64_CONSTANT (1000);
+}
+
+gboolean
+cf_call_has_slept (CfCommandCall *call)
+{
+  return call->wake_at != 0 && g_get_monotonic_time () >= call->wake_at;
+}

@@ -1,0 +1,54 @@
+/* core/imap/call.h - the private side of one command being carried out (coffer/session.h, "The call"). */
+#ifndef CF_CALL_H
+#define CF_CALL_H
+
+#include <coffer/module.h>
+
+#include "imap/input.h"
+
+G_BEGIN_DECLS
+
+struct _CfCommandCall {
+  CfSession *session;
+  const CfCommand *command;
+  char *tag;
+  CfInput *input;
+  gpointer state;
+  GDestroyNotify free_state;
+  GHashTable *parameters; /* name -> Parameter; NULL: none */
+  char *ok;               /* text of the tagged OK; NULL: the default */
+
+  gboolean asked_store, asked_heavy; /* may hold or wait for a permit */
+  gboolean has_store, has_heavy;     /* holds it */
+
+  /* A command that reads lines of its own: IDLE, AUTHENTICATE. */
+  gsize wants_line;   /* the longest it takes; 0: it wants none */
+  char *line;         /* the line that came; NULL: none yet */
+  gint64 wake_at;     /* monotonic microseconds; 0: no timer */
+  gboolean start_tls; /* after the tagged OK */
+
+  CfRun result;         /* of the last step */
+  GError *error;        /* with CF_RUN_ERROR */
+  gboolean is_finished; /* run has had its last call; the response is still to be sent */
+};
+
+/* Takes over @tag and @input. */
+CfCommandCall *cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfInput *input);
+/* Gives back permits; NULL is allowed. */
+void cf_call_free (CfCommandCall *call);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandCall, cf_call_free)
+
+/* Gives back the permits that the step held; one that is still waited for stays. */
+void cf_call_leave_store (CfCommandCall *call);
+
+/* The line that was waited for; NULL: not there, return CF_RUN_WAIT. @max: octets. The caller frees. */
+char *cf_call_read_line (CfCommandCall *call, gsize max);
+/* Runs the command again after @ms milliseconds, if nothing else does before; return CF_RUN_WAIT. */
+void cf_call_sleep (CfCommandCall *call, guint ms);
+/* Whether the time of cf_call_sleep() is over. */
+gboolean cf_call_has_slept (CfCommandCall *call);
+
+G_END_DECLS
+
+#endif

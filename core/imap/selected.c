@@ -1,0 +1,224 @@
+/* core/imap/selected.c - the session's selected mailbox (selected.h). */
+#include "imap/selected.h"
+
+#include "imap/output.h"
+#include "store/calls.h"
+
+gboolean
+cf_selected_open (CfSession *session, const char *name, gboolean read_only, GError **error)
+{
+  g_autoptr (CfMailbox) mailbox = NULL;
+  g_autoptr (CfSnapshot) snapshot = NULL;
+  guint32 recent;
+
+  if (!cf_store_select (session, name, !read_only, &mailbox, &snapshot, &recent, error))
+    return FALSE;
+  session->view = cf_view_new (snapshot);
+  session->mailbox = g_steal_pointer (&mailbox);
+  session->mailbox_name = g_strdup (name);
+  session->read_only = read_only;
+
+  guint32 end = cf_snapshot_get_uid_next (snapshot);
+  /* EXAMINE shows what is recent and leaves it so for the next (RFC 3501, 6.3.2). */
+  guint32 first = read_only ? recent : MAX (recent, cf_mailbox_claim_recent (session->mailbox, end));
+  cf_view_add_recent (session->view, first, end);
+  cf_mailbox_watch (session->mailbox, session->ref);
+  return TRUE;
+}
+
+void
+cf_selected_close (CfSession *session)
+{
+  if (session->mailbox == NULL)
+    return;
+  cf_mailbox_unwatch (session->mailbox, session->ref);
+  g_clear_pointer (&session->view, cf_view_free);
+  g_clear_pointer (&session->mailbox, cf_mailbox_release);
+  g_clear_pointer (&session->mailbox_name, g_free);
+  session->read_only = FALSE;
+  session->demote_at = 0;
+}
+
+gboolean
+cf_selected_is_gone (CfSession *session)
+{
+  return session->mailbox != NULL && cf_mailbox_is_gone (session->mailbox);
+}
+
+gboolean
+cf_selected_needs_refresh (CfSession *session)
+{
+  return !cf_selected_is_gone (session)
+         && (cf_view_is_demoted (session->view) || cf_mailbox_is_stale (session->mailbox));
+}
+
+gboolean
+cf_selected_promote (CfSession *session)
+{
+  if (cf_mailbox_is_stale (session->mailbox))
+    return FALSE;
+  cf_selected_advance (session);
+  return !cf_view_is_demoted (session->view);
+}
+
+gboolean
+cf_selected_refresh (CfSession *session, GError **error)
+{
+  g_autoptr (CfSnapshot) snapshot = NULL;
+
+  if (!cf_store_refresh (session, session->mailbox, &snapshot, error))
+    return FALSE;
+  cf_view_advance (session->view, snapshot);
+  return TRUE;
+}
+
+void
+cf_selected_advance (CfSession *session)
+{
+  g_autoptr (CfSnapshot) snapshot = cf_mailbox_ref_snapshot (session->mailbox);
+
+  if (snapshot == NULL)
+    return;
+  cf_view_advance (session->view, snapshot);
+}
+
+/* ---- Telling ---- */
+
+typedef struct {
+  CfViewSink sink;
+  CfSession *session;
+} TellSink;
+
+static gboolean
+tell_expunged (CfViewSink *sink, guint32 seq, guint32 uid)
+{
+  CfSession *session = ((TellSink *) sink)->session;
+
+  cf_output_printf (session->output, "* %u EXPUNGE\r\n", seq);
+  return !cf_session_is_output_full (session);
+}
+
+static gboolean
+tell_exists (CfViewSink *sink, guint32 exists, guint32 recent)
+{
+  CfSession *session = ((TellSink *) sink)->session;
+
+  cf_output_printf (session->output, "* %u EXISTS\r\n* %u RECENT\r\n", exists, recent);
+  return !cf_session_is_output_full (session);
+}
+
+static void
+tell_row (CfSession *session, guint32 seq, const CfIndexRow *row, gboolean with_uid)
+{
+  cf_output_printf (session->output, "* %u FETCH (", seq);
+  if (with_uid)
+    cf_output_printf (session->output, "UID %u ", row->uid);
+  cf_output_text (session->output, "FLAGS ");
+  cf_output_flags (session->output, row->flags, row->keywords, cf_view_is_recent (session->view, row->uid));
+  cf_output_text (session->output, ")\r\n");
+}
+
+static gboolean
+tell_changed (CfViewSink *sink, guint32 seq, const CfIndexRow *row)
+{
+  CfSession *session = ((TellSink *) sink)->session;
+
+  tell_row (session, seq, row, FALSE);
+  return !cf_session_is_output_full (session);
+}
+
+gboolean
+cf_selected_sync (CfSession *session, gboolean expunge)
+{
+  TellSink sink = { { tell_expunged, tell_exists, tell_changed }, session };
+
+  if (cf_view_is_demoted (session->view))
+    return TRUE;
+  cf_selected_advance (session);
+  if (!session->read_only) {
+    guint32 end = cf_snapshot_get_uid_next (cf_view_get_snapshot (session->view));
+
+    cf_view_add_recent (session->view, cf_mailbox_claim_recent (session->mailbox, end), end);
+  }
+  return cf_view_sync (session->view, expunge, &sink.sink);
+}
+
+void
+cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid)
+{
+  const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
+
+  if (row == NULL || cf_view_is_ghost (session->view, uid))
+    return;
+  tell_row (session, cf_view_lookup_seq (session->view, uid), row, with_uid);
+  cf_view_forget_dirty (session->view, uid, row->modseq);
+}
+
+void
+cf_selected_demote (CfSession *session)
+{
+  if (session->view != NULL)
+    cf_view_demote (session->view);
+}
+
+gboolean
+cf_selected_is_demoted (CfSession *session)
+{
+  return cf_view_is_demoted (session->view);
+}
+
+/* ---- coffer/session.h ---- */
+
+CfMailboxId
+cf_session_get_mailbox (CfSession *session)
+{
+  return session->mailbox != NULL ? cf_mailbox_get_id (session->mailbox) : 0;
+}
+
+const char *
+cf_session_get_mailbox_name (CfSession *session)
+{
+  return session->mailbox_name;
+}
+
+gboolean
+cf_session_is_selected (CfSession *session)
+{
+  return session->view != NULL;
+}
+
+gboolean
+cf_session_is_read_only (CfSession *session)
+{
+  return session->read_only;
+}
+
+guint32
+cf_session_get_exists (CfSession *session)
+{
+  return session->view != NULL ? cf_view_get_exists (session->view) : 0;
+}
+
+const CfIndexRow *
+cf_session_get_row (CfSession *session, guint32 seq)
+{
+  return cf_view_get_row (session->view, seq);
+}
+
+guint32
+cf_session_lookup_seq (CfSession *session, guint32 uid)
+{
+  return cf_view_lookup_seq (session->view, uid);
+}
+
+gboolean
+cf_session_is_recent (CfSession *session, guint32 uid)
+{
+  return cf_view_is_recent (session->view, uid);
+}
+
+gboolean
+cf_session_is_ghost (CfSession *session, guint32 uid)
+{
+  return cf_view_is_ghost (session->view, uid);
+}

@@ -1,0 +1,38 @@
+/* core/imap/selected.h - the session's selected mailbox: opening and leaving it, keeping the view fresh, and
+ * telling the client what changed (RFC 3501, 5.2, 7.4.1).
+ */
+#ifndef CF_SELECTED_H
+#define CF_SELECTED_H
+
+#include "imap/session.h"
+
+G_BEGIN_DECLS
+
+/* SELECT, or with @read_only EXAMINE. The caller holds a store permit and has left the mailbox before. */
+gboolean cf_selected_open (CfSession *session, const char *name, gboolean read_only, GError **error);
+/* Leaves it; does nothing when there is none. */
+void cf_selected_close (CfSession *session);
+
+/* The mailbox was deleted: the session must end (RFC 2180, 3.3). */
+gboolean cf_selected_is_gone (CfSession *session);
+/* The view is demoted, or the store may hold more than the snapshot. */
+gboolean cf_selected_needs_refresh (CfSession *session);
+/* Makes the view whole from memory. FALSE: that takes the store. */
+gboolean cf_selected_promote (CfSession *session);
+/* The same, asking the store; the caller holds a permit. */
+gboolean cf_selected_refresh (CfSession *session, GError **error);
+/* Brings the view to the newest snapshot in memory without telling the client. */
+void cf_selected_advance (CfSession *session);
+/* Tells the client what may be told, expunges only with @expunge. FALSE: there is more, but the output is
+ * full. */
+gboolean cf_selected_sync (CfSession *session, gboolean expunge);
+
+void cf_selected_demote (CfSession *session);
+gboolean cf_selected_is_demoted (CfSession *session);
+
+/* Reports the flags of @uid now, with @with_uid also the UID; for a change that this session made itself. */
+void cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,631 @@
+/* core/imap/session.c - one IMAP session (session.h).
+ *
+ * The worker that owns the connection calls session_run(). Each call reads at most one command, or carries
+ * one on by a step, and answers as core/net/net.h asks: DONE to wait for input, MORE to be called again when
+ * the output has drained, WAIT until somebody wakes the session. Nothing blocks here except a command's own
+ * storage calls.
+ */
+#include "imap/session.h"
+
+#include "base/log.h"
+#include "imap/output.h"
+#include "imap/response.h"
+#include "imap/selected.h"
+#include "module/registry.h"
+#include "module/settings.h"
+
+/* An idle session's view gives its snapshot back after so long. */
+#define DEMOTE_AFTER_US (5 * G_USEC_PER_SEC)
+
+/* ---- Settings of the reader and the output ---- */
+
+static guint
+session_output_options (void)
+{
+  return cf_settings_get ()->show_read_report_sent ? 0 : CF_OUTPUT_HIDE_READ_REPORT_SENT;
+}
+
+static const CfCommandReaderConfig *
+session_reader_config (void)
+{
+  static CfCommandReaderConfig config;
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    const CfSettings *settings = cf_settings_get ();
+
+    config.command_max = settings->command_max;
+    config.literal_max = settings->literal_max;
+    config.append_limit = settings->append_limit;
+    config.spool_threshold = settings->spool_threshold;
+    config.spool_directory = settings->spool_dir;
+    config.input_options = settings->accept_read_report_sent ? CF_INPUT_READ_REPORT_SENT : 0;
+    g_once_init_leave (&once, 1);
+  }
+  return &config;
+}
+
+/* A command's literals are taken only if the command itself would be. */
+static CfLiterals
+session_judge_literals (const char *name, gpointer user_data, GError **error)
+{
+  CfSession *session = user_data;
+  const CfCommand *command = cf_registry_lookup_command (name);
+
+  if (command == NULL) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown command");
+    return CF_LITERALS_REFUSED;
+  }
+  if ((command->states & cf_session_get_state (session)) == 0) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "%s is not allowed in this state", name);
+    return CF_LITERALS_REFUSED;
+  }
+  return (command->flags & CF_COMMAND_MESSAGE) != 0 ? CF_LITERALS_MESSAGE : CF_LITERALS_ORDINARY;
+}
+
+/* ---- Life ---- */
+
+static CfSession *
+session_new (CfConn *conn)
+{
+  CfSession *session = g_new0 (CfSession, 1);
+
+  session->conn = conn;
+  session->ref = cf_conn_get_ref (conn);
+  session->identity.struct_size = sizeof session->identity;
+  session->reader = cf_command_reader_new (session_reader_config (), session_judge_literals, session);
+  session->output = cf_output_new (session_output_options ());
+  return session;
+}
+
+static void
+session_flush (CfSession *session)
+{
+  gsize length;
+  const guint8 *octets = cf_output_peek (session->output, &length);
+
+  if (length > 0)
+    cf_conn_write (session->conn, octets, length);
+  cf_output_clear (session->output);
+}
+
+/* The connection's one timer is the first of what the session waits for. */
+static void
+session_arm (CfSession *session)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 at = session->autologout_at;
+
+  if (session->demote_at != 0)
+    at = MIN (at, session->demote_at);
+  if (session->call != NULL && session->call->wake_at != 0)
+    at = MIN (at, session->call->wake_at);
+  cf_conn_set_timeout (session->conn, MAX (at - now, 1000) / 1000);
+}
+
+static void
+session_touch (CfSession *session)
+{
+  const CfSettings *settings = cf_settings_get ();
+  gint64 seconds = session->identity.account == 0 ? settings->login_timeout : settings->idle_timeout;
+
+  session->autologout_at = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
+}
+
+static void
+session_bye (CfSession *session, const char *code, const char *text)
+{
+  if (session->closing)
+    return;
+  cf_response_bye (session->output, code, text);
+  session_flush (session);
+  session->closing = TRUE;
+}
+
+/* RFC 2180, 3.3: sessions on a mailbox that was deleted end. */
+static gboolean
+session_leave_if_gone (CfSession *session)
+{
+  if (!cf_selected_is_gone (session))
+    return FALSE;
+  session_bye (session, NULL, "The selected mailbox has been deleted");
+  return TRUE;
+}
+
+static gpointer
+session_opened (CfConn *conn)
+{
+  CfSession *session = session_new (conn);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *capabilities = NULL;
+  CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_CONNECT, .session = session };
+
+  if (!cf_registry_run_hooks (&hook, &error)) {
+    cf_session_log_error (session, NULL, error);
+    session_bye (session, NULL, error->message);
+    cf_imap_protocol.closed (conn, session);
+    return NULL;
+  }
+  capabilities = cf_session_dup_capabilities (session);
+  cf_output_printf (session->output, "* OK [CAPABILITY %s] Coffer ready\r\n", capabilities);
+  session_flush (session);
+  session_touch (session);
+  session_arm (session);
+  return session;
+}
+
+gpointer
+cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity)
+{
+  CfSession *session = session_new (conn);
+  g_autofree char *capabilities = NULL;
+
+  session->identity.account = identity->account;
+  session->identity.user = g_strdup (identity->user);
+  session->identity.address = g_strdup (identity->address);
+  session->identity.actor = g_strdup (identity->actor);
+  cf_command_reader_set_authenticated (session->reader, TRUE);
+  capabilities = cf_session_dup_capabilities (session);
+  cf_output_printf (session->output, "* PREAUTH [CAPABILITY %s] Coffer ready\r\n", capabilities);
+  session_flush (session);
+  session_touch (session);
+  session_arm (session);
+  return session;
+}
+
+static void
+session_closed (CfConn *conn, gpointer data)
+{
+  CfSession *session = data;
+  CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_LOGOUT, .session = session };
+
+  if (session->identity.account != 0) {
+    hook.account = session->identity.account;
+    cf_registry_run_hooks (&hook, NULL);
+  }
+  g_clear_pointer (&session->call, cf_call_free);
+  cf_selected_close (session);
+  for (guint slot = 0; session->data != NULL && slot < cf_registry_get_n_session_slots (); slot++)
+    if (session->data[slot] != NULL)
+      cf_registry_free_session_data (slot, session->data[slot]);
+  g_free (session->data);
+  cf_identity_clear (&session->identity);
+  g_clear_pointer (&session->enabled_names, g_ptr_array_unref);
+  cf_command_reader_free (session->reader);
+  cf_output_free (session->output);
+  g_free (session);
+}
+
+/* ---- Reading ---- */
+
+static void
+session_reject (CfSession *session, const char *tag, const GError *error)
+{
+  cf_session_log_error (session, cf_command_reader_get_name (session->reader), error);
+  cf_response_error (session->output, tag, error);
+  session_flush (session);
+}
+
+/* A complete command has been read: makes its call, or refuses it. */
+static void
+session_begin (CfSession *session)
+{
+  g_autoptr (CfInput) input = cf_command_reader_steal_input (session->reader);
+  const char *tag = cf_command_reader_get_tag (session->reader);
+  const char *name = cf_command_reader_get_name (session->reader);
+  const CfCommand *command = cf_registry_lookup_command (name);
+  g_autoptr (GError) error = NULL;
+  CfHookInfo hook = { .struct_size = sizeof hook,
+                      .event = CF_HOOK_COMMAND,
+                      .session = session,
+                      .command = name,
+                      .account = session->identity.account,
+                      .mailbox = session->mailbox_name };
+
+  session_touch (session);
+  if (command == NULL)
+    g_set_error (&error, CF_ERROR, CF_ERROR_BAD, "Unknown command");
+  else if ((command->states & cf_session_get_state (session)) == 0)
+    g_set_error (&error, CF_ERROR, CF_ERROR_BAD, "%s is not allowed in this state", name);
+  else
+    cf_registry_run_hooks (&hook, &error);
+  if (error != NULL) {
+    session_reject (session, tag, error);
+    return;
+  }
+  session->demote_at = 0;
+  session->call = cf_call_new (session, command, tag, g_steal_pointer (&input));
+}
+
+static CfRead
+session_feed (CfSession *session, const guint8 *data, gsize length, gsize *out_consumed, GError **error)
+{
+  if (session->call != NULL)
+    return cf_command_reader_read_line (session->reader, data, length, session->call->wants_line,
+                                        out_consumed, &session->call->line, error);
+  return cf_command_reader_feed (session->reader, data, length, out_consumed, error);
+}
+
+/* Feeds the reader with what has arrived until there is something to carry out. MORE: there is, or more input
+ * waits; DONE: wait for input. */
+static CfRun
+session_read (CfSession *session)
+{
+  for (;;) {
+    g_autoptr (GError) error = NULL;
+    gsize length, consumed = 0;
+    const guint8 *data = cf_conn_peek (session->conn, &length);
+
+    if (length == 0)
+      return CF_RUN_DONE;
+    CfRead read = session_feed (session, data, length, &consumed, &error);
+    cf_conn_consume (session->conn, consumed);
+    switch (read) {
+    case CF_READ_NEED_MORE:
+      session_touch (session); /* a message on its way is activity */
+      return CF_RUN_DONE;
+    case CF_READ_CONTINUE:
+      cf_conn_write_string (session->conn, "+ Ready for literal data\r\n");
+      break;
+    case CF_READ_COMPLETE:
+      if (session->call == NULL)
+        session_begin (session);
+      return CF_RUN_MORE;
+    case CF_READ_ERROR:
+      /* A line that a command wanted and that is no line ends that command. */
+      session_reject (
+          session, session->call != NULL ? session->call->tag : cf_command_reader_get_tag (session->reader),
+          error);
+      g_clear_pointer (&session->call, cf_call_free);
+      return CF_RUN_MORE;
+    case CF_READ_FATAL:
+      cf_session_log_error (session, NULL, error);
+      session_bye (session, NULL, error->message);
+      return CF_RUN_CLOSE;
+    }
+  }
+}
+
+/* ---- Carrying out ---- */
+
+static void
+session_finish_ok (CfSession *session, CfCommandCall *call)
+{
+  if (call->ok != NULL)
+    cf_output_printf (session->output, "%s OK %s\r\n", call->tag, call->ok);
+  else
+    cf_output_printf (session->output, "%s OK %s completed\r\n", call->tag, call->command->name);
+}
+
+static CfRun
+session_start_tls (CfSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  gsize discarded = 0;
+
+  if (!cf_conn_start_tls (session->conn, &discarded, &error)) {
+    cf_session_log_error (session, "STARTTLS", error);
+    return CF_RUN_CLOSE;
+  }
+  if (discarded > 0)
+    cf_log (G_LOG_LEVEL_MESSAGE, &(CfLogContext){ .session = cf_session_get_number (session) },
+            "threw away %" G_GSIZE_FORMAT " octets that were sent in clear behind STARTTLS", discarded);
+  return CF_RUN_DONE;
+}
+
+/* The command is over: pending updates, the tagged response, and what comes behind it. Updates can be more
+ * than the output takes at once; the call then stays until they are told. */
+static CfRun
+session_finish (CfSession *session)
+{
+  CfCommandCall *ended = session->call;
+  gboolean expunge = (ended->command->flags & CF_COMMAND_SEQUENCE) == 0;
+
+  if (session->view != NULL && ended->result != CF_RUN_CLOSE && !cf_selected_sync (session, expunge)) {
+    session_flush (session);
+    return CF_RUN_MORE;
+  }
+
+  g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
+  if (call->error != NULL) {
+    cf_session_log_error (session, call->command->name, call->error);
+    cf_response_error (session->output, call->tag, call->error);
+  } else {
+    session_finish_ok (session, call);
+  }
+  session_flush (session);
+  if (call->result == CF_RUN_CLOSE) {
+    session->closing = TRUE;
+    return CF_RUN_CLOSE;
+  }
+  if (session_leave_if_gone (session))
+    return CF_RUN_CLOSE;
+  return call->start_tls ? session_start_tls (session) : CF_RUN_MORE;
+}
+
+/* Before a step in a selected session: makes the view whole and as fresh as the store told us. Commands that
+ * do not look at the view go on without it when the store cannot be asked. */
+static CfRun
+session_prepare (CfSession *session, GError **error)
+{
+  gboolean required = session->call->command->states == CF_STATE_SELECTED;
+
+  if (session->view == NULL || !cf_selected_needs_refresh (session) || cf_selected_promote (session))
+    return CF_RUN_DONE;
+  if (!cf_call_enter_store (session->call))
+    return CF_RUN_WAIT;
+  if (cf_selected_refresh (session, required ? error : NULL))
+    return CF_RUN_DONE;
+  return required ? CF_RUN_ERROR : CF_RUN_DONE;
+}
+
+static CfRun
+session_step (CfSession *session)
+{
+  CfCommandCall *call = session->call;
+
+  if (call->is_finished)
+    return session_finish (session);
+  call->result = session_prepare (session, &call->error);
+  if (call->result == CF_RUN_DONE)
+    call->result = call->command->run (call, &call->error);
+  if (call->result == CF_RUN_ERROR && call->error == NULL)
+    g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_SERVERBUG, "The command failed without saying why");
+  cf_call_leave_store (call);
+  session_flush (session);
+  if (call->result == CF_RUN_MORE || call->result == CF_RUN_WAIT)
+    return call->result;
+  call->is_finished = TRUE;
+  return session_finish (session);
+}
+
+/* ---- The protocol ---- */
+
+static CfRun
+session_timeout (CfSession *session)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (session->call == NULL && now >= session->autologout_at) {
+    session_bye (session, NULL, "Autologout; idle for too long");
+    return CF_RUN_CLOSE;
+  }
+  if (session->call != NULL && session->call->wants_line != 0 && now >= session->autologout_at) {
+    session_bye (session, NULL, "Autologout; idle for too long");
+    return CF_RUN_CLOSE;
+  }
+  if (session->demote_at != 0 && now >= session->demote_at) {
+    cf_selected_demote (session);
+    session->demote_at = 0;
+  }
+  return CF_RUN_DONE;
+}
+
+static gboolean
+session_is_waiting_for_input (CfSession *session)
+{
+  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
+}
+
+/* What to answer when nothing more can be done now. */
+static CfRun
+session_rest (CfSession *session)
+{
+  gboolean for_input = session_is_waiting_for_input (session);
+
+  if (for_input && session->draining) {
+    session_bye (session, NULL, "The server is going down");
+    return CF_RUN_CLOSE;
+  }
+  if (for_input && session->view != NULL && session->demote_at == 0 && !cf_selected_is_demoted (session))
+    session->demote_at = g_get_monotonic_time () + DEMOTE_AFTER_US;
+  session_arm (session);
+  return for_input ? CF_RUN_DONE : CF_RUN_WAIT;
+}
+
+static CfRun
+session_run (CfConn *conn, gpointer data, guint reasons)
+{
+  CfSession *session = data;
+  CfRun result;
+
+  if ((reasons & CF_WAKE_KICK) != 0)
+    session_bye (session, NULL, "Ended by the operator");
+  if ((reasons & CF_WAKE_DRAIN) != 0)
+    session->draining = TRUE;
+  if ((reasons & CF_WAKE_TIMEOUT) != 0 && session_timeout (session) == CF_RUN_CLOSE)
+    return CF_RUN_CLOSE;
+  if (session->closing)
+    return CF_RUN_CLOSE;
+
+  if (session_is_waiting_for_input (session)) {
+    if (session_leave_if_gone (session))
+      return CF_RUN_CLOSE;
+    result = session_read (session);
+    if (result == CF_RUN_CLOSE)
+      return result;
+    if (session->call == NULL)
+      return result == CF_RUN_MORE ? CF_RUN_MORE : session_rest (session);
+    /* A command that reads lines is also run for news and for its timer, and for nothing else. */
+    if (session_is_waiting_for_input (session) && (reasons & (CF_WAKE_PUSH | CF_WAKE_COMPLETION)) == 0
+        && !cf_call_has_slept (session->call))
+      return session_rest (session);
+  }
+  result = session_step (session);
+  if (session->closing)
+    return CF_RUN_CLOSE;
+  return result == CF_RUN_MORE ? CF_RUN_MORE : session_rest (session);
+}
+
+const CfProtocol cf_imap_protocol = {
+  .name = "imap",
+  .port = 143,
+  .tls_port = 993,
+  .opened = session_opened,
+  .run = session_run,
+  .closed = session_closed,
+};
+
+/* ---- For commands ---- */
+
+CfConnRef
+cf_session_get_ref (CfSession *session)
+{
+  return session->ref;
+}
+
+CfOutput *
+cf_session_get_output (CfSession *session)
+{
+  return session->output;
+}
+
+CfStates
+cf_session_get_state (CfSession *session)
+{
+  if (session->identity.account == 0)
+    return CF_STATE_NOT_AUTHENTICATED;
+  return session->view != NULL ? CF_STATE_SELECTED : CF_STATE_AUTHENTICATED;
+}
+
+gboolean
+cf_session_is_output_full (CfSession *session)
+{
+  return cf_conn_is_output_full (session->conn) || cf_output_get_length (session->output) >= 64 * 1024;
+}
+
+gboolean
+cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
+{
+  CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_LOGIN, .session = session };
+
+  session->identity = *identity;
+  memset (identity, 0, sizeof *identity);
+  hook.account = session->identity.account;
+  if (!cf_registry_run_hooks (&hook, error)) {
+    cf_identity_clear (&session->identity);
+    return FALSE;
+  }
+  cf_command_reader_set_authenticated (session->reader, TRUE);
+  cf_conn_set_label (session->conn, session->identity.user);
+  session_touch (session);
+  cf_log (G_LOG_LEVEL_INFO,
+          &(CfLogContext){ .session = cf_session_get_number (session),
+                           .user = session->identity.user,
+                           .peer = cf_session_get_peer (session) },
+          "logged in");
+  return TRUE;
+}
+
+void
+cf_session_log_error (CfSession *session, const char *command, const GError *error)
+{
+  cf_log (cf_response_get_log_level (error),
+          &(CfLogContext){ .session = cf_session_get_number (session),
+                           .user = session->identity.user,
+                           .peer = cf_session_get_peer (session),
+                           .command = command },
+          "%s", error->message);
+}
+
+guint64
+cf_session_get_number (CfSession *session)
+{
+  return cf_conn_get_id (session->conn);
+}
+
+const char *
+cf_session_get_peer (CfSession *session)
+{
+  return cf_conn_get_peer (session->conn)->text;
+}
+
+gboolean
+cf_session_is_tls (CfSession *session)
+{
+  return cf_conn_is_tls (session->conn);
+}
+
+gboolean
+cf_session_is_private (CfSession *session)
+{
+  const char *plaintext = cf_settings_get ()->plaintext_login;
+
+  if (cf_conn_is_tls (session->conn))
+    return TRUE;
+  if (g_strcmp0 (plaintext, "always") == 0)
+    return TRUE;
+  return g_strcmp0 (plaintext, "loopback") == 0 && cf_conn_get_peer (session->conn)->local;
+}
+
+GBytes *
+cf_session_dup_channel_binding (CfSession *session, const char *type)
+{
+  return cf_conn_get_channel_binding (session->conn, type);
+}
+
+const CfIdentity *
+cf_session_get_identity (CfSession *session)
+{
+  return session->identity.account != 0 ? &session->identity : NULL;
+}
+
+CfAccountId
+cf_session_get_account (CfSession *session)
+{
+  return session->identity.account;
+}
+
+gpointer
+cf_session_get_data (CfSession *session, guint slot)
+{
+  return session->data != NULL ? session->data[slot] : NULL;
+}
+
+void
+cf_session_set_data (CfSession *session, guint slot, gpointer data)
+{
+  if (session->data == NULL)
+    session->data = g_new0 (gpointer, cf_registry_get_n_session_slots ());
+  if (session->data[slot] != NULL && session->data[slot] != data)
+    cf_registry_free_session_data (slot, session->data[slot]);
+  session->data[slot] = data;
+}
+
+gboolean
+cf_session_is_enabled (CfSession *session, const char *capability)
+{
+  return session->enabled_names != NULL
+         && g_ptr_array_find_with_equal_func (session->enabled_names, capability, g_str_equal, NULL);
+}
+
+void
+cf_session_enable (CfSession *session, const char *capability)
+{
+  if (cf_session_is_enabled (session, capability))
+    return;
+  if (session->enabled_names == NULL)
+    session->enabled_names = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (session->enabled_names, g_strdup (capability));
+}
+
+char *
+cf_session_dup_capabilities (CfSession *session)
+{
+  GString *text = g_string_new (NULL);
+  CfStates state = cf_session_get_state (session);
+
+  for (guint i = 0; i < cf_registry_get_n_capabilities (); i++) {
+    const CfCapability *row = cf_registry_get_capability (i);
+    g_autoptr (GString) dynamic = g_string_new (NULL);
+
+    if ((row->states & state) == 0)
+      continue;
+    if (row->visible != NULL && !row->visible (session, dynamic))
+      continue;
+    if (text->len > 0)
+      g_string_append_c (text, ' ');
+    g_string_append (text, dynamic->len > 0 ? dynamic->str : row->text);
+  }
+  return g_string_free (text, FALSE);
+}

@@ -1,0 +1,67 @@
+/* core/imap/session.h - one IMAP session: a protocol on a connection, the state RFC 3501, 3 draws, and the
+ * command that is being carried out. Its owner is whoever owns the connection; everybody else knows it by its
+ * CfConnRef.
+ */
+#ifndef CF_SESSION_H
+#define CF_SESSION_H
+
+#include <coffer/module.h>
+
+#include "imap/call.h"
+#include "imap/command-reader.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/view.h"
+#include "net/net.h"
+
+G_BEGIN_DECLS
+
+struct _CfSession {
+  CfConn *conn;
+  CfConnRef ref;
+  CfCommandReader *reader;
+  CfOutput *output;
+  CfCommandCall *call; /* NULL: waiting for a command */
+
+  CfIdentity identity;      /* account 0: not authenticated */
+  GPtrArray *enabled_names; /* upper case; NULL: none */
+  gpointer *data;           /* by session slot; NULL: none set */
+
+  /* The selected mailbox; all NULL when none is. */
+  CfMailbox *mailbox;
+  CfView *view;
+  char *mailbox_name;
+  gboolean read_only;
+
+  gint64 autologout_at; /* monotonic microseconds */
+  gint64 demote_at;     /* when the view of an idle session gives its snapshot back; 0: never */
+  gboolean draining;    /* the server goes down */
+  gboolean closing;     /* BYE has been written */
+};
+
+/* IMAP on a listener; and, for an account authenticated by other means, the greeting PREAUTH on @conn: see
+ * cf_session_preauthenticate(). */
+extern const CfProtocol cf_imap_protocol;
+
+/* Makes the connection, which speaks another protocol so far, an IMAP session of @identity (copied) that is
+ * authenticated from the start. For the control socket: whoever can open it may act for every account.
+ * Returns the session, for cf_imap_protocol's run and closed. */
+gpointer cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity);
+
+CfConnRef cf_session_get_ref (CfSession *session);
+CfOutput *cf_session_get_output (CfSession *session);
+CfStates cf_session_get_state (CfSession *session);
+gboolean cf_session_is_output_full (CfSession *session);
+
+/* After a successful login: takes over @identity's strings. FALSE: CF_HOOK_LOGIN vetoed. */
+gboolean cf_session_login (CfSession *session, CfIdentity *identity, GError **error);
+void cf_session_enable (CfSession *session, const char *capability);
+
+/* "IMAP4rev1 ..." for the session's state. The caller frees. */
+char *cf_session_dup_capabilities (CfSession *session);
+
+/* Logs @error once, with the session's context; see cf_response_get_log_level(). */
+void cf_session_log_error (CfSession *session, const char *command, const GError *error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,59 @@
+/* core/store/calls.h - core's own calls of the store; those that modules may use are in coffer/store.h.
+ *
+ * Each wrapper asks for the rights, asks the hooks that may veto, frames the call, and keeps what core
+ * remembers (names, mailbox objects) true. They block; the caller holds a permit (cf_call_enter_store()).
+ */
+#ifndef CF_STORE_CALLS_H
+#define CF_STORE_CALLS_H
+
+#include <coffer/store.h>
+
+#include "mailbox/mailbox.h"
+#include "mailbox/write-queue.h"
+
+G_BEGIN_DECLS
+
+/* ---- The tree ---- */
+
+gboolean cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_use,
+                                  CfMailboxId *out_id, GError **error);
+gboolean cf_store_mailbox_rename (CfSession *session, const char *from, const char *to, GError **error);
+gboolean cf_store_mailbox_delete (CfSession *session, const char *name, GError **error);
+gboolean cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *out_status,
+                                  GError **error);
+
+/* ---- The index ---- */
+
+/* SELECT (@claim_recent) or EXAMINE: the mailbox of this name and its newest snapshot; right r. *@out_recent
+ * is where the UIDs begin that no session has been shown as \Recent. The caller releases and unrefs. */
+gboolean cf_store_select (CfSession *session, const char *name, gboolean claim_recent,
+                          CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent,
+                          GError **error);
+/* Brings a mailbox that is stale or has no snapshot up to date. */
+gboolean cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error);
+/* The mailbox a name stands for, from memory or, costing a round trip, from the store. No right is asked.
+ * *@out_round_trip may be NULL. CF_ERROR_NONEXISTENT. */
+gboolean cf_store_resolve (CfSession *session, const char *name, CfMailboxId *out_mailbox, GError **error);
+
+/* ---- Writes ---- */
+
+/* Whether the session may carry out @write's operations on mailbox @name (and @destination, or NULL): rights
+ * of RFC 4314 and hooks. */
+gboolean cf_store_may_write (CfSession *session, const char *name, const char *destination,
+                             const CfWriteOp *op, GError **error);
+/* Commits what waits in @mailbox's queue as one batch. FALSE: somebody else is committing, or nothing waits.
+ */
+gboolean cf_store_commit_queue (CfSession *session, CfMailbox *mailbox, CfConnRef self);
+
+/* ---- Content ---- */
+
+/* Facts of a newer scanner, kept if the store can; failures do not matter. */
+void cf_store_facts_update (CfSession *session, CfContentId content, CfFacts *facts);
+
+/* Stores parts apart in the account's scope; fills @out_ids. */
+gboolean cf_store_object_put (CfSession *session, const char *scope, guint n, const CfObject *const *objects,
+                              CfObjectId *out_ids, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,290 @@
+/* core/store/index.c - the wrappers round index_load and the commits that keep the index fresh (calls.h). */
+#include "module/registry.h"
+#include "store/calls.h"
+#include "store/names.h"
+#include "store/rights.h"
+#include "store/service.h"
+
+static gboolean
+index_load (CfSession *session, const CfIndexQuery *query, CfSnapshotReport *report, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (
+      &frame,
+      frame.slots->index_load (frame.conn, &frame.call, query, cf_snapshot_report_get_sink (report), error),
+      error);
+}
+
+/* A store that succeeds must have said which mailbox it found. */
+static const CfMailboxInfo *
+index_get_info (const CfSnapshotReport *report, GError **error)
+{
+  const CfMailboxInfo *info = cf_snapshot_report_get_info (report);
+
+  if (info == NULL)
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_SERVERBUG, "The store did not say which mailbox it found");
+  return info;
+}
+
+gboolean
+cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfMailbox **out_mailbox,
+                 CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
+  g_autoptr (CfSnapshotReport) report
+      = known != NULL ? cf_mailbox_begin_report (known) : cf_snapshot_report_new (NULL, 0);
+  CfIndexQuery query = {
+    .struct_size = sizeof query,
+    .account = account,
+    .name = name,
+    .since = cf_snapshot_report_get_since (report),
+    .since_of = known != NULL ? cf_mailbox_get_id (known) : 0,
+    .claim_recent = claim_recent,
+    .known_recent = known != NULL ? cf_mailbox_get_known_recent (known) : 0,
+  };
+  const CfMailboxInfo *info;
+
+  if (!cf_rights_check (session, name, CF_RIGHT_READ, error) || !index_load (session, &query, report, error)
+      || (info = index_get_info (report, error)) == NULL)
+    return FALSE;
+  cf_names_remember (account, name, info->id);
+
+  g_autoptr (CfMailbox) mailbox = cf_mailbox_acquire (account, info->id);
+  CfSnapshot *snapshot = cf_mailbox_publish (mailbox, report, 0, error);
+  if (snapshot == NULL)
+    return FALSE;
+  *out_recent = MAX (info->recent_uid, query.known_recent);
+  *out_snapshot = snapshot;
+  *out_mailbox = g_steal_pointer (&mailbox);
+  return TRUE;
+}
+
+gboolean
+cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error)
+{
+  g_autoptr (CfSnapshotReport) report = cf_mailbox_begin_report (mailbox);
+  CfIndexQuery query = {
+    .struct_size = sizeof query,
+    .account = cf_mailbox_get_account (mailbox),
+    .mailbox = cf_mailbox_get_id (mailbox),
+    .since = cf_snapshot_report_get_since (report),
+  };
+  g_autoptr (GError) local_error = NULL;
+
+  if (!index_load (session, &query, report, &local_error)) {
+    if (g_error_matches (local_error, CF_ERROR, CF_ERROR_NONEXISTENT))
+      cf_mailbox_set_gone (mailbox);
+    g_propagate_error (error, g_steal_pointer (&local_error));
+    return FALSE;
+  }
+  *out_snapshot = cf_mailbox_publish (mailbox, report, 0, error);
+  return *out_snapshot != NULL;
+}
+
+gboolean
+cf_store_resolve (CfSession *session, const char *name, CfMailboxId *out_mailbox, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  g_autoptr (CfSnapshotReport) report = NULL;
+  CfIndexQuery query = {
+    .struct_size = sizeof query,
+    .account = account,
+    .name = name,
+    .since = G_MAXUINT64,
+  };
+  const CfMailboxInfo *info;
+
+  if (cf_names_lookup (account, name, out_mailbox))
+    return TRUE;
+  report = cf_snapshot_report_new_info (0);
+  if (!index_load (session, &query, report, error) || (info = index_get_info (report, error)) == NULL)
+    return FALSE;
+  cf_names_remember (account, name, info->id);
+  *out_mailbox = info->id;
+  return TRUE;
+}
+
+/* ---- Writes ---- */
+
+static CfHookEvent
+write_hook (CfWriteKind kind)
+{
+  switch (kind) {
+  case CF_WRITE_APPEND:
+    return CF_HOOK_APPEND;
+  case CF_WRITE_COPY:
+  case CF_WRITE_MOVE:
+    return CF_HOOK_COPY;
+  case CF_WRITE_EXPUNGE:
+    return CF_HOOK_EXPUNGE;
+  case CF_WRITE_STORE:
+  case CF_WRITE_ANNOTATE:
+    break;
+  }
+  return CF_HOOK_STORE;
+}
+
+static gboolean
+write_ask_hook (CfSession *session, CfHookEvent event, const char *name, const char *destination,
+                const CfWriteOp *op, GError **error)
+{
+  CfHookInfo hook = {
+    .struct_size = sizeof hook,
+    .event = event,
+    .session = session,
+    .account = cf_session_get_account (session),
+    .mailbox = name,
+    .destination = destination,
+    .uids = op->uids,
+    .append = op->append,
+  };
+
+  return cf_registry_run_hooks (&hook, error);
+}
+
+/* Rights that setting or clearing these flags takes (RFC 4314, 4). */
+static guint
+write_flag_rights (const CfWriteOp *op)
+{
+  guint needed = 0;
+  guint flags = op->mode == CF_STORE_REPLACE ? CF_FLAG_ALL : op->flags;
+
+  if ((flags & CF_FLAG_SEEN) != 0)
+    needed |= CF_RIGHT_SEEN;
+  if ((flags & CF_FLAG_DELETED) != 0)
+    needed |= CF_RIGHT_DELETE_MESSAGE;
+  if ((flags & ~(CF_FLAG_SEEN | CF_FLAG_DELETED)) != 0 || op->keywords != NULL || needed == 0)
+    needed |= CF_RIGHT_WRITE;
+  return needed;
+}
+
+gboolean
+cf_store_may_write (CfSession *session, const char *name, const char *destination, const CfWriteOp *op,
+                    GError **error)
+{
+  guint needed = 0;
+
+  switch (op->kind) {
+  case CF_WRITE_APPEND:
+    needed = CF_RIGHT_INSERT;
+    break;
+  case CF_WRITE_STORE:
+    needed = write_flag_rights (op);
+    break;
+  case CF_WRITE_EXPUNGE:
+    needed = CF_RIGHT_EXPUNGE;
+    break;
+  case CF_WRITE_COPY:
+    needed = CF_RIGHT_READ;
+    break;
+  case CF_WRITE_MOVE:
+    needed = CF_RIGHT_READ | CF_RIGHT_DELETE_MESSAGE | CF_RIGHT_EXPUNGE;
+    break;
+  case CF_WRITE_ANNOTATE:
+    needed = CF_RIGHT_WRITE;
+    break;
+  }
+  if (!cf_rights_check (session, name, needed, error))
+    return FALSE;
+  if (destination != NULL && !cf_rights_check (session, destination, CF_RIGHT_INSERT, error))
+    return FALSE;
+  if (!write_ask_hook (session, write_hook (op->kind), name, destination, op, error))
+    return FALSE;
+  return op->kind != CF_WRITE_MOVE || write_ask_hook (session, CF_HOOK_EXPUNGE, name, NULL, op, error);
+}
+
+gboolean
+cf_store_commit_queue (CfSession *session, CfMailbox *mailbox, CfConnRef self)
+{
+  CfWriteQueueBatch *batch = cf_write_queue_try_begin (mailbox);
+  g_autoptr (GError) failure = NULL;
+  CfStoreFrame frame;
+  gboolean ok;
+
+  if (batch == NULL)
+    return FALSE;
+  CfWriteBatch *store_batch = cf_write_queue_batch_get (batch);
+  ok = cf_store_begin (&frame, cf_session_get_number (session), CF_WRITE_QUEUE_MAX_OCTETS, &failure);
+  if (ok)
+    ok = cf_store_end (&frame, frame.slots->commit (frame.conn, &frame.call, store_batch, &failure),
+                       &failure);
+  if (ok) {
+    CfHookInfo hook = {
+      .struct_size = sizeof hook,
+      .event = CF_HOOK_COMMITTED,
+      .account = cf_mailbox_get_account (mailbox),
+      .batch = store_batch,
+    };
+    cf_registry_run_hooks (&hook, NULL);
+  } else if (failure == NULL) {
+    g_set_error_literal (&failure, CF_ERROR, CF_ERROR_SERVERBUG, "The store failed without saying why");
+  }
+  cf_write_queue_finish (batch, failure, self);
+  return TRUE;
+}
+
+/* ---- Content and search ---- */
+
+gboolean
+cf_store_object_put (CfSession *session, const char *scope, guint n, const CfObject *const *objects,
+                     CfObjectId *out_ids, GError **error)
+{
+  guint64 octets = 0;
+  CfStoreFrame frame;
+
+  for (guint i = 0; i < n; i++)
+    octets += cf_source_get_length (objects[i]->octets);
+  if (!cf_store_begin (&frame, cf_session_get_number (session), octets, error))
+    return FALSE;
+  return cf_store_end (
+      &frame, frame.slots->object_put (frame.conn, &frame.call, scope, n, objects, out_ids, error), error);
+}
+
+void
+cf_store_facts_update (CfSession *session, CfContentId content, CfFacts *facts)
+{
+  g_autoptr (GError) error = NULL;
+  CfStoreFrame frame;
+
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, &error))
+    return;
+  cf_store_end (&frame,
+                frame.slots->facts_update (frame.conn, &frame.call, cf_session_get_account (session), content,
+                                           facts, &error),
+                &error);
+}
+
+gboolean
+cf_store_read (CfSession *session, guint n_requests, const CfReadRequest *const *requests, CfReadSink *sink,
+               GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!cf_rights_check (session, cf_session_get_mailbox_name (session), CF_RIGHT_READ, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (&frame,
+                       frame.slots->read (frame.conn, &frame.call, cf_session_get_account (session),
+                                          n_requests, requests, sink, error),
+                       error);
+}
+
+gboolean
+cf_store_search (CfSession *session, const CfSearchNode *tree, const CfUidSet *candidates,
+                 CfUidSet **out_uids, gboolean *out_exact, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!cf_rights_check (session, cf_session_get_mailbox_name (session), CF_RIGHT_READ, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (&frame,
+                       frame.slots->search (frame.conn, &frame.call, cf_session_get_account (session),
+                                            cf_session_get_mailbox (session), tree, candidates, out_uids,
+                                            out_exact, error),
+                       error);
+}

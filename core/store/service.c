@@ -1,0 +1,230 @@
+/* core/store/service.c - the one store of this process (service.h).
+ *
+ * The breaker is two words: until when the store counts as away, and who may probe. Nothing here is locked
+ * while a slot runs; a worker's connection is touched by its own thread alone.
+ */
+#include "store/service.h"
+
+#include "mailbox/mailbox.h"
+
+/* After a failure nobody asks again before this time has passed. */
+#define PROBE_INTERVAL_US (G_USEC_PER_SEC)
+/* A call that moves much gets this much longer for each megabyte. */
+#define US_PER_MEGABYTE (G_USEC_PER_SEC)
+
+typedef struct {
+  CfStoreConn *conn; /* NULL: not connected, or its last call was UNAVAILABLE */
+} StoreWorker;
+
+static struct {
+  gboolean open;
+  CfStorageClass slots;
+  CfStore *store;
+  CfPermits *permits, *heavy_permits;
+  guint deadline_ms;
+  gboolean has_object_put, has_watch;
+  gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
+  guint64 n_calls;   /* atomic */
+} service;
+
+static void
+service_shut (void)
+{
+  service.slots.close (g_steal_pointer (&service.store));
+  g_clear_pointer (&service.permits, cf_permits_free);
+  g_clear_pointer (&service.heavy_permits, cf_permits_free);
+}
+
+gboolean
+cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
+{
+  guint current, wanted;
+
+  if (!cf_storage_class_fill (&service.slots, config->storage_class, error)) {
+    g_prefix_error (error, "%s: ", config->class_name);
+    return FALSE;
+  }
+  service.has_object_put
+      = config->storage_class->object_put != NULL
+        && config->storage_class->struct_size > G_STRUCT_OFFSET (CfStorageClass, object_put);
+  service.has_watch = config->storage_class->struct_size > G_STRUCT_OFFSET (CfStorageClass, watch)
+                      && config->storage_class->watch != NULL;
+  if (!service.slots.open (config->flags, &service.store, error))
+    return FALSE;
+  if (!service.slots.schema_version (service.store, &current, &wanted, error)) {
+    service_shut ();
+    return FALSE;
+  }
+  if (current != wanted) {
+    g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: the schema is at version %u, this server wants %u",
+                 config->class_name, current, wanted);
+    service_shut ();
+    return FALSE;
+  }
+
+  guint most = MAX (config->workers, 2) - 1;
+  guint permits = config->permits != 0 ? MIN (config->permits, most) : MAX (most - 1, 1);
+  guint heavy = config->heavy_permits != 0 ? MIN (config->heavy_permits, permits) : MAX (permits / 2, 1);
+  service.permits = cf_permits_new (permits, (permits + 1) / 2, config->wake, config->wake_data);
+  service.heavy_permits = cf_permits_new (heavy, MAX (heavy / 2, 1), config->wake, config->wake_data);
+  service.deadline_ms = config->deadline_ms;
+  service.away_until = 0;
+  service.n_calls = 0;
+  if (service.has_watch && !service.slots.watch (service.store, cf_mailbox_changed_elsewhere, NULL, error)) {
+    service_shut ();
+    return FALSE;
+  }
+  service.open = TRUE;
+  return TRUE;
+}
+
+void
+cf_store_service_close (void)
+{
+  if (!service.open)
+    return;
+  service.open = FALSE;
+  if (service.has_watch)
+    service.slots.unwatch (service.store);
+  service_shut ();
+}
+
+gboolean
+cf_store_service_is_open (void)
+{
+  return service.open;
+}
+
+gpointer
+cf_store_worker_new (guint worker, gpointer user_data)
+{
+  return g_new0 (StoreWorker, 1);
+}
+
+void
+cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_data)
+{
+  StoreWorker *self = worker_data;
+
+  if (self->conn != NULL)
+    service.slots.disconnect (self->conn);
+  g_free (self);
+}
+
+CfPermits *
+cf_store_service_get_permits (void)
+{
+  return service.permits;
+}
+
+CfPermits *
+cf_store_service_get_heavy_permits (void)
+{
+  return service.heavy_permits;
+}
+
+gboolean
+cf_store_has_object_put (void)
+{
+  return service.has_object_put;
+}
+
+gboolean
+cf_store_has_watch (void)
+{
+  return service.has_watch;
+}
+
+guint64
+cf_store_service_get_n_calls (void)
+{
+  return __atomic_load_n (&service.n_calls, __ATOMIC_RELAXED);
+}
+
+static void
+service_set_away (void)
+{
+  gint64 was = __atomic_exchange_n (&service.away_until, g_get_monotonic_time () + PROBE_INTERVAL_US,
+                                    __ATOMIC_ACQ_REL);
+
+  if (was == 0)
+    g_warning ("the store is away; commands that need it fail until it answers again");
+}
+
+/* TRUE when the store counts as there, or this caller is the one to try it now. */
+static gboolean
+service_may_ask (gboolean *out_probe)
+{
+  gint64 until = __atomic_load_n (&service.away_until, __ATOMIC_ACQUIRE);
+  gint64 now = g_get_monotonic_time ();
+
+  *out_probe = until != 0;
+  if (until == 0)
+    return TRUE;
+  return now >= until
+         && __atomic_compare_exchange_n (&service.away_until, &until, now + PROBE_INTERVAL_US, FALSE,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static gboolean
+frame_connect (CfStoreFrame *frame, StoreWorker *worker, GError **error)
+{
+  if (worker != NULL && worker->conn == NULL && !service.slots.connect (service.store, &worker->conn, error))
+    return FALSE;
+  if (worker != NULL) {
+    frame->conn = worker->conn;
+    return TRUE;
+  }
+  return service.slots.connect (service.store, &frame->conn, error);
+}
+
+gboolean
+cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error)
+{
+  gint64 allowed
+      = service.deadline_ms * G_GINT64_CONSTANT (1000) + (gint64) (octets / (1024 * 1024)) * US_PER_MEGABYTE;
+  guint64 number = __atomic_add_fetch (&service.n_calls, 1, __ATOMIC_RELAXED);
+  gboolean probe;
+
+  frame->slots = &service.slots;
+  frame->conn = NULL;
+  if (!service_may_ask (&probe)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The message store is not available now");
+    return FALSE;
+  }
+  g_snprintf (frame->trace, sizeof frame->trace, "%" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT, session, number);
+  frame->call = (CfCall){
+    .struct_size = sizeof frame->call,
+    .deadline = g_get_monotonic_time () + allowed,
+    .session = session,
+    .trace = frame->trace,
+  };
+  if (!frame_connect (frame, cf_net_get_worker_data (), error))
+    return cf_store_end (frame, FALSE, error);
+  if (!probe)
+    return TRUE;
+  if (!service.slots.probe (frame->conn, &frame->call, error))
+    return cf_store_end (frame, FALSE, error);
+  if (__atomic_exchange_n (&service.away_until, 0, __ATOMIC_ACQ_REL) != 0)
+    g_info ("the store is there again");
+  return TRUE;
+}
+
+gboolean
+cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
+{
+  StoreWorker *worker = cf_net_get_worker_data ();
+  /* Without @error the caller does not care, and cannot tell; the connection is then kept. */
+  gboolean lost = !ok && error != NULL
+                  && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
+                      || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));
+
+  if (lost)
+    service_set_away ();
+  if (frame->conn != NULL && (worker == NULL || lost)) {
+    service.slots.disconnect (g_steal_pointer (&frame->conn));
+    if (worker != NULL)
+      worker->conn = NULL;
+  }
+  return ok;
+}

@@ -1,0 +1,72 @@
+/* core/store/service.h - the one store of this process: its class with the gaps filled, its connections, its
+ * permits, and whether it can be asked at the moment.
+ *
+ * A call to the store is framed: cf_store_begin() gives the worker's connection and the CfCall with its
+ * deadline, or says at once that the store is away; cf_store_end() looks at how the call ended. After a call
+ * that ended UNAVAILABLE every other fails at once, until a probe, tried at most once a second by whoever
+ * asks next, succeeds.
+ */
+#ifndef CF_STORE_SERVICE_H
+#define CF_STORE_SERVICE_H
+
+#include <coffer/module.h>
+
+#include "net/net.h"
+#include "store/permits.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  const CfStorageClass *storage_class; /* as registered */
+  const char *class_name;
+  CfStoreOpenFlags flags;
+  guint workers;
+  guint permits;       /* 0: workers - 2, at least 1; always less than workers */
+  guint heavy_permits; /* 0: half of permits */
+  guint deadline_ms;   /* of an ordinary call */
+  CfPermitsWake wake;
+  gpointer wake_data;
+} CfStoreServiceConfig;
+
+/* Opens the store. Main thread, once, before sessions exist. CF_ERROR_CANNOT: a required slot is missing (the
+ * message names each), or the schema needs an upgrade; else the plugin's own error. */
+gboolean cf_store_service_open (const CfStoreServiceConfig *config, GError **error);
+/* Every worker has stopped. Main thread. */
+void cf_store_service_close (void);
+gboolean cf_store_service_is_open (void);
+
+/* The per-worker part, made and ended by the worker's thread (CfNetConfig.worker_start, worker_stop). */
+gpointer cf_store_worker_new (guint worker, gpointer user_data);
+void cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_data);
+
+CfPermits *cf_store_service_get_permits (void);
+CfPermits *cf_store_service_get_heavy_permits (void);
+/* Does the plugin itself have the slot? (For what is advertised; calls never need to ask.) */
+gboolean cf_store_has_object_put (void);
+gboolean cf_store_has_watch (void);
+
+/* One framed call. */
+typedef struct {
+  const CfStorageClass *slots; /* every slot is set */
+  CfStoreConn *conn;
+  CfCall call;
+  char trace[32];
+} CfStoreFrame;
+
+/* The calling worker's turn at the store. @octets: how much it will move, which lengthens the deadline. On
+ * other threads than workers: a connection of the frame's own, closed by cf_store_end().
+ * CF_ERROR_UNAVAILABLE: the store is away. */
+gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error);
+/* @ok is what the slot returned, @error where it wrote; returns @ok. */
+gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);
+
+/* Slot calls since the start, for statistics and tests. Any thread. */
+guint64 cf_store_service_get_n_calls (void);
+
+/* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in
+ * every optional slot it lacks. CF_ERROR_CANNOT: required slots are missing; the message names them. */
+gboolean cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,235 @@
+/* core/store/tree.c - the wrappers round the account and mailbox tree slots (calls.h, coffer/store.h). */
+#include "module/registry.h"
+#include "store/calls.h"
+#include "store/names.h"
+#include "store/rights.h"
+#include "store/service.h"
+
+gboolean
+cf_store_account_lookup (CfSession *session, const char *address, CfAccountSink *sink, GError **error)
+{
+  g_autofree char *normal = cf_address_normalise (address);
+  CfStoreFrame frame;
+
+  if (normal == NULL) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "No such account");
+    return FALSE;
+  }
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (&frame, frame.slots->account_lookup (frame.conn, &frame.call, normal, sink, error),
+                       error);
+}
+
+/* ---- LIST ---- */
+
+typedef struct {
+  CfMailboxSink sink;
+  CfSession *session;
+  GPtrArray *names; /* of CfMailboxInfo with their own name */
+} ListSink;
+
+static void
+list_item_free (gpointer data)
+{
+  CfMailboxInfo *info = data;
+
+  g_free ((char *) info->name);
+  g_free (info);
+}
+
+static void
+list_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
+{
+  CfMailboxInfo *copy = g_new0 (CfMailboxInfo, 1);
+
+  memcpy (copy, info, MIN (info->struct_size, sizeof *copy));
+  copy->struct_size = sizeof *copy;
+  copy->name = g_strdup (info->name);
+  g_ptr_array_add (((ListSink *) sink)->names, copy);
+}
+
+/* Rights are asked after the slot has returned, as an access class may call the store itself. */
+gboolean
+cf_store_mailbox_list (CfSession *session, CfMailboxSink *sink, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (list_item_free);
+  ListSink list = { { sizeof list.sink, list_mailbox }, session, names };
+  CfStoreFrame frame;
+
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  if (!cf_store_end (&frame, frame.slots->mailbox_list (frame.conn, &frame.call, account, &list.sink, error),
+                     error))
+    return FALSE;
+  for (guint i = 0; i < names->len; i++) {
+    const CfMailboxInfo *info = g_ptr_array_index (names, i);
+    guint rights;
+
+    if (!cf_store_get_rights (session, info->name, &rights, error))
+      return FALSE;
+    if ((rights & CF_RIGHT_LOOKUP) == 0)
+      continue;
+    cf_names_remember (account, info->name, info->id);
+    sink->mailbox (sink, info);
+  }
+  return TRUE;
+}
+
+/* ---- CREATE, RENAME, DELETE ---- */
+
+static gboolean
+tree_may_change (CfSession *session, CfHookEvent event, const char *name, const char *destination,
+                 GError **error)
+{
+  CfHookInfo hook = { .struct_size = sizeof hook,
+                      .event = event,
+                      .session = session,
+                      .account = cf_session_get_account (session),
+                      .mailbox = name,
+                      .destination = destination };
+
+  return cf_registry_run_hooks (&hook, error);
+}
+
+typedef struct {
+  CfMailboxSink sink;
+  CfAccountId account;
+  CfMailboxId last;
+} CreateSink;
+
+static void
+create_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
+{
+  CreateSink *self = (CreateSink *) sink;
+
+  cf_names_remember (self->account, info->name, info->id);
+  self->last = info->id;
+}
+
+gboolean
+cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_use, CfMailboxId *out_id,
+                         GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  CreateSink sink = { { sizeof sink.sink, create_mailbox }, account, 0 };
+  CfStoreFrame frame;
+
+  if (!cf_rights_check (session, name, CF_RIGHT_CREATE, error)
+      || !tree_may_change (session, CF_HOOK_MAILBOX_CREATE, name, NULL, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  if (!cf_store_end (&frame,
+                     frame.slots->mailbox_create (frame.conn, &frame.call, account, name, special_use,
+                                                  &sink.sink, error),
+                     error))
+    return FALSE;
+  *out_id = sink.last;
+  return TRUE;
+}
+
+gboolean
+cf_store_mailbox_rename (CfSession *session, const char *from, const char *to, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  CfStoreFrame frame;
+
+  if (!cf_rights_check (session, from, CF_RIGHT_DELETE, error)
+      || !cf_rights_check (session, to, CF_RIGHT_CREATE, error)
+      || !tree_may_change (session, CF_HOOK_MAILBOX_RENAME, from, to, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  gboolean ok = cf_store_end (
+      &frame, frame.slots->mailbox_rename (frame.conn, &frame.call, account, from, to, error), error);
+  /* Also after a failure: its outcome may be unknown. */
+  cf_names_forget_account (account);
+  return ok;
+}
+
+gboolean
+cf_store_mailbox_delete (CfSession *session, const char *name, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  CfStoreFrame frame;
+  CfMailboxId id;
+
+  if (!cf_rights_check (session, name, CF_RIGHT_DELETE, error)
+      || !tree_may_change (session, CF_HOOK_MAILBOX_DELETE, name, NULL, error))
+    return FALSE;
+  cf_names_forget (account, name);
+  if (!cf_store_resolve (session, name, &id, error))
+    return FALSE;
+  cf_names_forget (account, name);
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  if (!cf_store_end (&frame, frame.slots->mailbox_delete (frame.conn, &frame.call, account, id, error),
+                     error))
+    return FALSE;
+
+  g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (account, id);
+  if (mailbox != NULL)
+    cf_mailbox_set_gone (mailbox);
+  return TRUE;
+}
+
+/* ---- STATUS ---- */
+
+gboolean
+cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *out_status, GError **error)
+{
+  CfMailboxStatus status = { .struct_size = sizeof status };
+  CfAccountId account = cf_session_get_account (session);
+  CfStoreFrame frame;
+
+  if (!cf_rights_check (session, name, CF_RIGHT_READ, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  if (!cf_store_end (&frame,
+                     frame.slots->mailbox_status (frame.conn, &frame.call, account, name, &status, error),
+                     error))
+    return FALSE;
+  cf_names_remember (account, name, status.info.id);
+  *out_status = status;
+  return TRUE;
+}
+
+/* ---- Attributes ---- */
+
+/* Attributes of the account itself are its owner's; those of a mailbox follow its rights. */
+static gboolean
+attributes_may (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name, guint right,
+                GError **error)
+{
+  if (target->account != cf_session_get_account (session)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NOPERM, "Permission denied");
+    return FALSE;
+  }
+  return target->mailbox == 0 || cf_rights_check (session, mailbox_name, right, error);
+}
+
+gboolean
+cf_store_attribute_get (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
+                        const char *prefix, CfAttributeSink *sink, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!attributes_may (session, target, mailbox_name, CF_RIGHT_READ, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (
+      &frame, frame.slots->attribute_get (frame.conn, &frame.call, target, prefix, sink, error), error);
+}
+
+gboolean
+cf_store_attribute_set (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
+                        guint n, const CfAttribute *const *attributes, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!attributes_may (session, target, mailbox_name, CF_RIGHT_LOOKUP, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (
+      &frame, frame.slots->attribute_set (frame.conn, &frame.call, target, n, attributes, error), error);
+}
