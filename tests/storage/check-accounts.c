@@ -39,7 +39,8 @@ told_credential (CfAccountSink *sink, const char *kind, GBytes *value)
 static void
 told_init (Told *told, GString *text)
 {
-  *told = (Told){ .sink = { sizeof (CfAccountSink), told_account, told_address, told_credential }, .text = text };
+  *told = (Told){ .sink = { sizeof (CfAccountSink), told_account, told_address, told_credential },
+                  .text = text };
 }
 
 /* What account_lookup says of @address; NULL: said. */
@@ -51,7 +52,8 @@ look_up (Kit *kit, const char *address, Told *told)
 
   told_init (told, text);
   if (!kit->slots->account_lookup (kit->conn, kit_call (kit), address, &told->sink, &error)) {
-    kit_fail (kit, "account_lookup of %s failed: %s", address, error != NULL ? error->message : "no error set");
+    kit_fail (kit, "account_lookup of %s failed: %s", address,
+              error != NULL ? error->message : "no error set");
     return NULL;
   }
   return g_steal_pointer (&text);
@@ -86,7 +88,8 @@ check_create (Kit *kit)
   KIT_EXPECT (kit, g_str_equal (mailboxes, "INBOX"), "the mailboxes of a new account are \"%s\"", mailboxes);
 
   ok = kit->slots->account_create (kit->conn, kit_call (kit), name, &again, &error);
-  KIT_TRY (kit_failed_with (kit, "account_create of a name that is taken", ok, &error, CF_ERROR_ALREADYEXISTS));
+  KIT_TRY (
+      kit_failed_with (kit, "account_create of a name that is taken", ok, &error, CF_ERROR_ALREADYEXISTS));
   KIT_EXPECT (kit, again == 4711, "account_create failed, but wrote to out_id");
 }
 
@@ -156,19 +159,23 @@ check_update (Kit *kit)
   Told told;
 
   KIT_TRY (id != 0);
-  KIT_TRY (update (kit, id, (CfAccountChange){ .disabled = 1, .add_address = alias, .credential_kind = "scram-sha-256",
-                                               .credential = secret }));
+  KIT_TRY (update (
+      kit, id,
+      (CfAccountChange){
+          .disabled = 1, .add_address = alias, .credential_kind = "scram-sha-256", .credential = secret }));
   first = look_up (kit, alias, &told);
   KIT_TRY (first != NULL && says (kit, first, "disabled", TRUE) && says (kit, first, line, TRUE)
            && says (kit, first, "credential scram-sha-256 70 octets", TRUE));
-  KIT_TRY (update (kit, id, (CfAccountChange){ .disabled = -1, .credential_kind = "scram-sha-256",
-                                               .credential = secret2 }));
+  KIT_TRY (update (
+      kit, id,
+      (CfAccountChange){ .disabled = -1, .credential_kind = "scram-sha-256", .credential = secret2 }));
   second = look_up (kit, name, &told);
   KIT_TRY (second != NULL && says (kit, second, "disabled", TRUE)
            && says (kit, second, "credential scram-sha-256 80 octets", TRUE)
            && says (kit, second, "70 octets", FALSE));
-  KIT_TRY (update (kit, id, (CfAccountChange){ .disabled = 0, .remove_address = alias,
-                                               .credential_kind = "scram-sha-256" }));
+  KIT_TRY (update (
+      kit, id,
+      (CfAccountChange){ .disabled = 0, .remove_address = alias, .credential_kind = "scram-sha-256" }));
   third = look_up (kit, name, &told);
   KIT_TRY (third != NULL && says (kit, third, "enabled", TRUE) && says (kit, third, line, FALSE)
            && says (kit, third, "credential", FALSE));
@@ -182,8 +189,9 @@ check_update_atomic (Kit *kit)
   CfAccountId id = kit_account_new (kit, &name), other_id = kit_account_new (kit, &other);
   g_autoptr (GString) text = NULL;
   CfAccountChange taken = { .struct_size = sizeof taken, .disabled = 1, .add_address = other };
-  CfAccountChange foreign = { .struct_size = sizeof foreign, .disabled = 1, .add_address = "never@kit.example",
-                              .remove_address = other };
+  CfAccountChange foreign = {
+    .struct_size = sizeof foreign, .disabled = 1, .add_address = "never@kit.example", .remove_address = other
+  };
   g_autoptr (GError) error = NULL;
   gboolean ok;
   Told told;
@@ -194,7 +202,8 @@ check_update_atomic (Kit *kit)
   ok = kit->slots->account_update (kit->conn, kit_call (kit), id, &foreign, &error);
   KIT_TRY (kit_failed_with (kit, "removing another account's address", ok, &error, CF_ERROR_NONEXISTENT));
   text = look_up (kit, name, &told);
-  KIT_TRY (text != NULL && says (kit, text, "disabled", FALSE) && says (kit, text, "never@kit.example", FALSE));
+  KIT_TRY (text != NULL && says (kit, text, "disabled", FALSE)
+           && says (kit, text, "never@kit.example", FALSE));
 }
 
 static void
@@ -211,7 +220,8 @@ check_list (Kit *kit)
   KIT_EXPECT (kit, kit->slots->account_list (kit->conn, kit_call (kit), &told.sink, &error),
               "account_list failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, !told.descending, "accounts are not listed in order of id");
-  KIT_EXPECT (kit, strstr (text->str, a) != NULL && strstr (text->str, b) != NULL, "a new account is not listed");
+  KIT_EXPECT (kit, strstr (text->str, a) != NULL && strstr (text->str, b) != NULL,
+              "a new account is not listed");
   KIT_EXPECT (kit, strstr (text->str, "credential") == NULL, "account_list tells credentials");
 }
 
@@ -233,8 +243,8 @@ check_usage (Kit *kit)
               "3 messages of %u octets and copies of 2: %u messages, %u octets", size, (guint) info.messages,
               (guint) info.octets);
   KIT_TRY (kit_expunge (kit, &inbox, "1:2") && kit_account_info (kit, name, &info));
-  KIT_EXPECT (kit, info.messages == 3 && info.octets == 3 * size, "after expunging 2 of 5: %u messages, %u octets",
-              (guint) info.messages, (guint) info.octets);
+  KIT_EXPECT (kit, info.messages == 3 && info.octets == 3 * size,
+              "after expunging 2 of 5: %u messages, %u octets", (guint) info.messages, (guint) info.octets);
 }
 
 static void
@@ -283,24 +293,28 @@ check_delete (Kit *kit)
   }
 }
 
-const KitCheck kit_account_checks[] = {
-  { "account/create", "Creates an account with @name as its first address, and its INBOX. CF_ERROR_ALREADYEXISTS "
-                      "when @name is an address of any account. Outputs are untouched when the slot fails.",
-    0, check_create },
-  { "account/not-there", "Addresses compare octet by octet. CF_ERROR_NONEXISTENT means \"not there\": the store "
-                         "looked, and knows. Never answer UNAVAILABLE for it.",
-    0, check_lookup_nonexistent },
-  { "account/unknown-id", "CF_ERROR_NONEXISTENT means \"not there\", in every slot.", 0, check_unknown_account },
-  { "account/usage", "octets: what its placements present, a message in two mailboxes twice; messages: placements.",
-    0, check_usage },
-  { "account/update", "NULL or 0 fields change nothing; a credential is set, replaced or removed.",
-    KIT_NEEDS (account_update), check_update },
-  { "account/update-all-or-nothing", "Changes an account; all of @change or nothing.", KIT_NEEDS (account_update),
-    check_update_atomic },
-  { "account/list", "Every account in order of id with its addresses, without credentials.",
-    KIT_NEEDS (account_list), check_list },
-  { "account/delete-leaves-nothing", "Removes the account and all that is its own. Nothing is left behind when it "
-                                     "returns. Account ids are never reused.",
-    KIT_NEEDS (account_delete), check_delete },
-  { NULL }
-};
+const KitCheck kit_account_checks[]
+    = { { "account/create",
+          "Creates an account with @name as its first address, and its INBOX. CF_ERROR_ALREADYEXISTS "
+          "when @name is an address of any account. Outputs are untouched when the slot fails.",
+          0, check_create },
+        { "account/not-there",
+          "Addresses compare octet by octet. CF_ERROR_NONEXISTENT means \"not there\": the store "
+          "looked, and knows. Never answer UNAVAILABLE for it.",
+          0, check_lookup_nonexistent },
+        { "account/unknown-id", "CF_ERROR_NONEXISTENT means \"not there\", in every slot.", 0,
+          check_unknown_account },
+        { "account/usage",
+          "octets: what its placements present, a message in two mailboxes twice; messages: placements.", 0,
+          check_usage },
+        { "account/update", "NULL or 0 fields change nothing; a credential is set, replaced or removed.",
+          KIT_NEEDS (account_update), check_update },
+        { "account/update-all-or-nothing", "Changes an account; all of @change or nothing.",
+          KIT_NEEDS (account_update), check_update_atomic },
+        { "account/list", "Every account in order of id with its addresses, without credentials.",
+          KIT_NEEDS (account_list), check_list },
+        { "account/delete-leaves-nothing",
+          "Removes the account and all that is its own. Nothing is left behind when it "
+          "returns. Account ids are never reused.",
+          KIT_NEEDS (account_delete), check_delete },
+        { NULL } };

@@ -33,7 +33,8 @@ attributes_are (Kit *kit, const CfAttributeTarget *target, const char *prefix, c
   if (!kit->slots->attribute_get (kit->conn, kit_call (kit), target, prefix, &told.sink, &error))
     return kit_fail (kit, "attribute_get failed: %s", error != NULL ? error->message : "no error set");
   if (!g_str_equal (text->str, wanted))
-    return kit_fail (kit, "attributes with prefix \"%s\" are \"%s\" instead of \"%s\"", prefix, text->str, wanted);
+    return kit_fail (kit, "attributes with prefix \"%s\" are \"%s\" instead of \"%s\"", prefix, text->str,
+                     wanted);
   return TRUE;
 }
 
@@ -61,7 +62,8 @@ set (Kit *kit, const CfAttributeTarget *target, guint n, const char *const pairs
 static void
 check_set_get (Kit *kit)
 {
-  static const char *const first[][2] = { { "b/2", "two" }, { "a", "" }, { "b/1", "one" }, { "c", "x" }, { "b", "bare" } };
+  static const char *const first[][2]
+      = { { "b/2", "two" }, { "a", "" }, { "b/1", "one" }, { "c", "x" }, { "b", "bare" } };
   static const char *const second[][2] = { { "b/2", "deux" }, { "c", NULL }, { "none", NULL } };
   KitMailbox inbox;
   CfAttributeTarget targets[2];
@@ -72,7 +74,8 @@ check_set_get (Kit *kit)
   for (guint i = 0; i < 2; i++) {
     KIT_TRY (attributes_are (kit, &targets[i], "", "") && set (kit, &targets[i], 5, first));
     KIT_TRY (attributes_are (kit, &targets[i], "", "a=;b=bare;b/1=one;b/2=two;c=x;"));
-    KIT_TRY (attributes_are (kit, &targets[i], "b/", "b/1=one;b/2=two;") && attributes_are (kit, &targets[i], "d", ""));
+    KIT_TRY (attributes_are (kit, &targets[i], "b/", "b/1=one;b/2=two;")
+             && attributes_are (kit, &targets[i], "d", ""));
     KIT_TRY (set (kit, &targets[i], 3, second));
     KIT_TRY (attributes_are (kit, &targets[i], "", "a=;b=bare;b/1=one;b/2=deux;"));
     KIT_TRY (attributes_are (kit, &targets[i], "B", "")); /* octet by octet; '%' and '_' mean themselves */
@@ -112,7 +115,8 @@ check_missing (Kit *kit)
   target.account = inbox.account;
   target.mailbox = inbox.id + 1000000;
   ok = kit->slots->attribute_set (kit->conn, kit_call (kit), &target, 1, list, &error);
-  KIT_TRY (kit_failed_with (kit, "attribute_set of a mailbox that is not there", ok, &error, CF_ERROR_NONEXISTENT));
+  KIT_TRY (kit_failed_with (kit, "attribute_set of a mailbox that is not there", ok, &error,
+                            CF_ERROR_NONEXISTENT));
 }
 
 static gboolean
@@ -139,7 +143,8 @@ check_messages (Kit *kit)
   one = (CfAttributeTarget){ sizeof one, inbox.account, inbox.id, 2 };
   copies = (CfAttributeTarget){ sizeof copies, inbox.account, other.id, G_MAXUINT32 };
   before = kit_load (kit, &inbox, 0);
-  KIT_TRY (before != NULL && annotate (kit, &inbox, "2:3", "a/x", "1") && annotate (kit, &inbox, "2", "b/y", "2"));
+  KIT_TRY (before != NULL && annotate (kit, &inbox, "2:3", "a/x", "1")
+           && annotate (kit, &inbox, "2", "b/y", "2"));
   KIT_TRY (attributes_are (kit, &one, "", "2:a/x=1;2:b/y=2;") && attributes_are (kit, &one, "b", "2:b/y=2;"));
   KIT_TRY (attributes_are (kit, &all, "", "2:a/x=1;2:b/y=2;3:a/x=1;"));
   after = kit_load (kit, &inbox, 0);
@@ -152,14 +157,16 @@ check_messages (Kit *kit)
   KIT_TRY (kit_expunge (kit, &inbox, "2") && attributes_are (kit, &all, "", "3:a/x=1;"));
 }
 
-const KitCheck kit_attribute_checks[] = {
-  { "attribute/set-and-get", "The attributes of @target whose keys begin with @prefix, in key order. Sets or removes; "
-                             "keys are compared octet by octet. Nothing found is success.",
-    0, check_set_get },
-  { "attribute/large", "at most CF_ATTRIBUTE_KEY_MAX octets of key, CF_ATTRIBUTE_VALUE_MAX of value.", 0, check_large },
-  { "attribute/not-there", "CF_ERROR_NONEXISTENT means \"not there\".", 0, check_missing },
-  { "attribute/messages", "Those of a message are written by CF_WRITE_ANNOTATE, as they raise its MODSEQ. COPY gives "
-                          "attributes, and shares none.",
-    0, check_messages },
-  { NULL }
-};
+const KitCheck kit_attribute_checks[]
+    = { { "attribute/set-and-get",
+          "The attributes of @target whose keys begin with @prefix, in key order. Sets or removes; "
+          "keys are compared octet by octet. Nothing found is success.",
+          0, check_set_get },
+        { "attribute/large", "at most CF_ATTRIBUTE_KEY_MAX octets of key, CF_ATTRIBUTE_VALUE_MAX of value.",
+          0, check_large },
+        { "attribute/not-there", "CF_ERROR_NONEXISTENT means \"not there\".", 0, check_missing },
+        { "attribute/messages",
+          "Those of a message are written by CF_WRITE_ANNOTATE, as they raise its MODSEQ. COPY gives "
+          "attributes, and shares none.",
+          0, check_messages },
+        { NULL } };

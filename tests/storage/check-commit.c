@@ -1,6 +1,7 @@
 /* tests/storage/check-commit.c - APPEND, STORE, EXPUNGE: UIDs, MODSEQ, results. */
 #include "kit.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 /* What index_load says of UID @uid; a zero row when it is not there. */
@@ -48,8 +49,8 @@ check_uid_never_reused (Kit *kit)
   g_snprintf (uid, sizeof uid, "%u", first);
   KIT_TRY (kit_expunge (kit, &inbox, uid));
   row_of (kit, &inbox, first, &info);
-  KIT_EXPECT (kit, info.uid_next > first, "UIDNEXT fell to %u after the last message, UID %u, went", info.uid_next,
-              first);
+  KIT_EXPECT (kit, info.uid_next > first, "UIDNEXT fell to %u after the last message, UID %u, went",
+              info.uid_next, first);
   second = kit_append (kit, &inbox, KIT_MESSAGE, 0);
   KIT_TRY (second != 0);
   KIT_EXPECT (kit, second > first, "UID %u was expunged; the next message got UID %u", first, second);
@@ -70,10 +71,12 @@ check_modseq_rises (Kit *kit)
   KIT_TRY (kit_store (kit, &inbox, "2", CF_STORE_ADD, CF_FLAG_SEEN, NULL));
   row = row_of (kit, &inbox, 2, &after);
   KIT_EXPECT (kit, row.modseq > before.highest_modseq,
-              "a changed message has MODSEQ %" G_GUINT64_FORMAT ", the mailbox had %" G_GUINT64_FORMAT " before",
+              "a changed message has MODSEQ %" G_GUINT64_FORMAT ", the mailbox had %" G_GUINT64_FORMAT
+              " before",
               row.modseq, before.highest_modseq);
   KIT_EXPECT (kit, after.highest_modseq >= row.modseq, "highest_modseq is below a message's");
-  KIT_EXPECT (kit, row_of (kit, &inbox, 1, NULL).modseq == other.modseq, "a message that did not change got a new MODSEQ");
+  KIT_EXPECT (kit, row_of (kit, &inbox, 1, NULL).modseq == other.modseq,
+              "a message that did not change got a new MODSEQ");
   KIT_TRY (kit_expunge (kit, &inbox, "3"));
   row_of (kit, &inbox, 1, &before);
   KIT_EXPECT (kit, before.highest_modseq > after.highest_modseq, "an expunge did not raise highest_modseq");
@@ -140,8 +143,8 @@ check_store_modes (Kit *kit)
     row = *kit_index_find (index, 1);
     keywords = cf_keywords_to_string (row.keywords);
     KIT_EXPECT (kit, row.flags == steps[i].due && g_str_equal (keywords, steps[i].due_keywords),
-                "step %u: flags 0x%x keywords \"%s\"; 0x%x \"%s\" were due", i, row.flags, keywords, steps[i].due,
-                steps[i].due_keywords);
+                "step %u: flags 0x%x keywords \"%s\"; 0x%x \"%s\" were due", i, row.flags, keywords,
+                steps[i].due, steps[i].due_keywords);
   }
   KIT_EXPECT (kit, row_of (kit, &inbox, 2, NULL).flags == 0, "a message that was not named changed");
 }
@@ -175,10 +178,12 @@ check_unchanged_since (Kit *kit)
                : g_strdup ("");
   KIT_EXPECT (kit, g_str_equal (first, "2"), "UID 2 had changed; not modified were \"%s\"", first);
   KIT_EXPECT (kit, g_str_equal (second, "1:2"),
-              "UID 1 had been changed by the operation before, in the same batch; not modified were \"%s\"", second);
-  KIT_EXPECT (kit, kit_index_find (batch->index[0], 3)->flags == CF_FLAG_DELETED
-                       && kit_index_find (batch->index[0], 1)->flags == CF_FLAG_FLAGGED
-                       && kit_index_find (batch->index[0], 2)->flags == CF_FLAG_SEEN,
+              "UID 1 had been changed by the operation before, in the same batch; not modified were \"%s\"",
+              second);
+  KIT_EXPECT (kit,
+              kit_index_find (batch->index[0], 3)->flags == CF_FLAG_DELETED
+                  && kit_index_find (batch->index[0], 1)->flags == CF_FLAG_FLAGGED
+                  && kit_index_find (batch->index[0], 2)->flags == CF_FLAG_SEEN,
               "the flags are not what the results say");
 }
 
@@ -229,7 +234,8 @@ check_expunge_in_order (Kit *kit)
   KIT_TRY (kit_commit (kit, batch));
   left = kit_index_uids_text (batch->index[0]);
   KIT_EXPECT (kit, g_str_equal (left, "2,4"), "2,4 should be left; \"%s\" are", left);
-  KIT_EXPECT (kit, kit_index_find (batch->index[0], 4)->flags == CF_FLAG_SEEN, "an operation after an expunge was lost");
+  KIT_EXPECT (kit, kit_index_find (batch->index[0], 4)->flags == CF_FLAG_SEEN,
+              "an operation after an expunge was lost");
 }
 
 static void
@@ -280,10 +286,12 @@ check_neighbours (Kit *kit)
   op = kit_op_append (batch, KIT_MESSAGE, -1);
   kit_batch_add (batch, &op);
   KIT_TRY (kit_commit_any (kit, batch) && kit_op_failed_with (kit, batch, 1, CF_ERROR_EXPUNGEISSUED));
-  KIT_EXPECT (kit, kit_batch_result (batch, 0)->error == NULL && kit_batch_result (batch, 2)->error == NULL
-                       && kit_batch_result (batch, 2)->uid == 3,
+  KIT_EXPECT (kit,
+              kit_batch_result (batch, 0)->error == NULL && kit_batch_result (batch, 2)->error == NULL
+                  && kit_batch_result (batch, 2)->uid == 3,
               "an operation that failed took its neighbours with it");
-  KIT_EXPECT (kit, batch->index[0]->rows->len == 3 && kit_index_find (batch->index[0], 1)->flags == CF_FLAG_SEEN,
+  KIT_EXPECT (kit,
+              batch->index[0]->rows->len == 3 && kit_index_find (batch->index[0], 1)->flags == CF_FLAG_SEEN,
               "the neighbours of an operation that failed are not there");
 }
 
@@ -347,11 +355,12 @@ check_bad_source (Kit *kit)
   KIT_TRY (kit_inbox_new (kit, &inbox));
   batch = kit_batch_new (&inbox, NULL, 0, 0, G_MAXUINT64);
   op = kit_op_append (batch, KIT_MESSAGE, -1);
-  kit_op_get_append (&op)->octets = kit_batch_own (batch, cf_source_new_fd (g_open ("/dev/null", 0, 0), 100000),
-                                                   (GDestroyNotify) cf_source_unref);
+  kit_op_get_append (&op)->octets = kit_batch_own (
+      batch, cf_source_new_fd (open ("/dev/null", O_RDONLY), 100000), (GDestroyNotify) cf_source_unref);
   kit_batch_add (batch, &op);
   ok = kit->slots->commit (kit->conn, kit_call (kit), batch->batch, &error);
-  KIT_EXPECT (kit, !ok || kit_batch_result (batch, 0)->error != NULL, "an append that cannot be read succeeded");
+  KIT_EXPECT (kit, !ok || kit_batch_result (batch, 0)->error != NULL,
+              "an append that cannot be read succeeded");
   index = kit_load (kit, &inbox, 0);
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit, index->rows->len == 0, "an append that failed left a message");
@@ -399,29 +408,37 @@ check_quota (Kit *kit)
   KIT_TRY (kit_commit (kit, move)); /* takes no space */
 }
 
-const KitCheck kit_commit_checks[] = {
-  { "commit/uids-ascend", "An APPEND's new UID; below uid_next.", 0, check_uids },
-  { "commit/uid-never-reused", "uid_next: never falls, not even when the last message goes.", 0,
-    check_uid_never_reused },
-  { "commit/modseq-rises", "a message that changes gets one above the mailbox's highest before this commit; so does "
-                           "the mailbox for an expunge.",
-    0, check_modseq_rises },
-  { "commit/no-op-keeps-modseq", "One that a STORE leaves as it was keeps its own.", 0, check_no_op_keeps_modseq },
-  { "commit/store-modes", "FLAGS, +FLAGS, -FLAGS.", 0, check_store_modes },
-  { "commit/unchanged-since", "STORE: only messages with MODSEQ <= this; what an operation reads it reads after those "
-                              "before it.",
-    0, check_unchanged_since },
-  { "commit/expunge", "EXPUNGE: only messages that have \\Deleted when it is carried out; those that do not exist are "
-                      "passed over.",
-    0, check_expunge },
-  { "commit/in-order", "Carries out @batch's operations in order.", 0, check_expunge_in_order },
-  { "commit/require-all", "require_all: CF_ERROR_EXPUNGEISSUED, and nothing is done.", 0, check_require_all },
-  { "commit/neighbours", "One that fails changes nothing and does not undo its neighbours.", 0, check_neighbours },
-  { "commit/nonexistent", "CF_ERROR_NONEXISTENT: the mailbox.", 0, check_nonexistent },
-  { "commit/deadline", "A store that can, gives up at the deadline with CF_ERROR_UNAVAILABLE: nothing was stored.", 0,
-    check_deadline },
-  { "commit/unreadable-source", "FALSE from cf_source_read: nothing of that append is stored.", 0, check_bad_source },
-  { "commit/quota", "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
-    0, check_quota },
-  { NULL }
-};
+const KitCheck kit_commit_checks[]
+    = { { "commit/uids-ascend", "An APPEND's new UID; below uid_next.", 0, check_uids },
+        { "commit/uid-never-reused", "uid_next: never falls, not even when the last message goes.", 0,
+          check_uid_never_reused },
+        { "commit/modseq-rises",
+          "a message that changes gets one above the mailbox's highest before this commit; so does "
+          "the mailbox for an expunge.",
+          0, check_modseq_rises },
+        { "commit/no-op-keeps-modseq", "One that a STORE leaves as it was keeps its own.", 0,
+          check_no_op_keeps_modseq },
+        { "commit/store-modes", "FLAGS, +FLAGS, -FLAGS.", 0, check_store_modes },
+        { "commit/unchanged-since",
+          "STORE: only messages with MODSEQ <= this; what an operation reads it reads after those "
+          "before it.",
+          0, check_unchanged_since },
+        { "commit/expunge",
+          "EXPUNGE: only messages that have \\Deleted when it is carried out; those that do not exist are "
+          "passed over.",
+          0, check_expunge },
+        { "commit/in-order", "Carries out @batch's operations in order.", 0, check_expunge_in_order },
+        { "commit/require-all", "require_all: CF_ERROR_EXPUNGEISSUED, and nothing is done.", 0,
+          check_require_all },
+        { "commit/neighbours", "One that fails changes nothing and does not undo its neighbours.", 0,
+          check_neighbours },
+        { "commit/nonexistent", "CF_ERROR_NONEXISTENT: the mailbox.", 0, check_nonexistent },
+        { "commit/deadline",
+          "A store that can, gives up at the deadline with CF_ERROR_UNAVAILABLE: nothing was stored.", 0,
+          check_deadline },
+        { "commit/unreadable-source", "FALSE from cf_source_read: nothing of that append is stored.", 0,
+          check_bad_source },
+        { "commit/quota",
+          "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
+          0, check_quota },
+        { NULL } };

@@ -48,8 +48,9 @@ check_exact (Kit *kit)
     g_autoptr (GBytes) octets = g_bytes_new (texts[i].octets, texts[i].length);
     CfContentId content = append_octets (kit, &inbox, octets);
 
-    KIT_TRY (content != 0
-             && kit_content_is (kit, inbox.account, content, g_bytes_get_data (octets, NULL), texts[i].length));
+    KIT_TRY (
+        content != 0
+        && kit_content_is (kit, inbox.account, content, g_bytes_get_data (octets, NULL), texts[i].length));
   }
 }
 
@@ -109,12 +110,13 @@ check_ranges (Kit *kit)
 
     KIT_TRY (read != NULL);
     KIT_EXPECT (kit, !read->missing && read->octets->len == ranges[i].due,
-                "offset %" G_GUINT64_FORMAT ", length %" G_GUINT64_FORMAT " of %u octets: %u octets came, %u were due",
+                "offset %" G_GUINT64_FORMAT ", length %" G_GUINT64_FORMAT
+                " of %u octets: %u octets came, %u were due",
                 ranges[i].offset, ranges[i].length, LENGTH, read->octets->len, (guint) ranges[i].due);
-    KIT_EXPECT (kit,
-                ranges[i].due == 0 || memcmp (read->octets->data, data + ranges[i].offset, ranges[i].due) == 0,
-                "offset %" G_GUINT64_FORMAT ", length %" G_GUINT64_FORMAT ": other octets came", ranges[i].offset,
-                ranges[i].length);
+    KIT_EXPECT (
+        kit, ranges[i].due == 0 || memcmp (read->octets->data, data + ranges[i].offset, ranges[i].due) == 0,
+        "offset %" G_GUINT64_FORMAT ", length %" G_GUINT64_FORMAT ": other octets came", ranges[i].offset,
+        ranges[i].length);
   }
 }
 
@@ -268,7 +270,8 @@ check_many (Kit *kit)
   first.content = append_octets (kit, &inbox, x);
   third.content = append_octets (kit, &inbox, y);
   KIT_TRY (first.content != 0 && third.content != 0);
-  KIT_EXPECT (kit, kit->slots->read (kit->conn, kit_call (kit), inbox.account, 3, requests, &many.sink, &error),
+  KIT_EXPECT (kit,
+              kit->slots->read (kit->conn, kit_call (kit), inbox.account, 3, requests, &many.sink, &error),
               "read failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, many.missing == 2, "missing were requests 0x%x", many.missing);
   KIT_EXPECT (kit,
@@ -277,19 +280,25 @@ check_many (Kit *kit)
               "the octets of several requests came to the wrong ones");
 }
 
-const KitCheck kit_content_checks[] = {
-  { "content/octet-for-octet", "names immutable octets: what was appended comes back octet for octet.", 0, check_exact },
-  { "content/large", "what was appended comes back octet for octet, whatever its size.", 0, check_large },
-  { "content/ranges", "offset, length: clipped at the area's end; length 0: no octets wanted.", 0, check_ranges },
-  { "content/parts", "offset counts within that part's area; area: where that area is. length 0 and offset 0: no such "
-                     "section.",
-    0, check_parts },
-  { "content/facts", "the encoded form, opaque and versioned, which it must return unchanged.", 0, check_facts },
-  { "content/missing", "a content id of another account is \"not there\"; missing: there is no such content in this "
-                       "account.",
-    0, check_missing },
-  { "content/several", "Receives what was read; @i is the request's index.", 0, check_many },
-  { "content/after-expunge", "Content stays readable by id after its last placement went, until collect takes it.", 0,
-    check_after_expunge },
-  { NULL }
-};
+const KitCheck kit_content_checks[]
+    = { { "content/octet-for-octet", "names immutable octets: what was appended comes back octet for octet.",
+          0, check_exact },
+        { "content/large", "what was appended comes back octet for octet, whatever its size.", 0,
+          check_large },
+        { "content/ranges", "offset, length: clipped at the area's end; length 0: no octets wanted.", 0,
+          check_ranges },
+        { "content/parts",
+          "offset counts within that part's area; area: where that area is. length 0 and offset 0: no such "
+          "section.",
+          0, check_parts },
+        { "content/facts", "the encoded form, opaque and versioned, which it must return unchanged.", 0,
+          check_facts },
+        { "content/missing",
+          "a content id of another account is \"not there\"; missing: there is no such content in this "
+          "account.",
+          0, check_missing },
+        { "content/several", "Receives what was read; @i is the request's index.", 0, check_many },
+        { "content/after-expunge",
+          "Content stays readable by id after its last placement went, until collect takes it.", 0,
+          check_after_expunge },
+        { NULL } };

@@ -42,17 +42,24 @@ check_copy (Kit *kit)
   kit_batch_add (batch, &op);
   KIT_TRY (source != NULL && kit_commit (kit, batch));
   copied = copied_text (batch, 0);
-  KIT_EXPECT (kit, g_str_equal (copied, "2,4 -> 3:4"), "2,4 were copied to a mailbox with UIDNEXT 3: %s", copied);
+  KIT_EXPECT (kit, g_str_equal (copied, "2,4 -> 3:4"), "2,4 were copied to a mailbox with UIDNEXT 3: %s",
+              copied);
   for (guint i = 0; i < 2; i++) {
-    const CfIndexRow *from = kit_index_find (source, i == 0 ? 2 : 4), *to = kit_index_find (batch->index[1], 3 + i);
+    const CfIndexRow *from = kit_index_find (source, i == 0 ? 2 : 4),
+                     *to = kit_index_find (batch->index[1], 3 + i);
 
     KIT_EXPECT (kit, to != NULL, "a copy is not in the destination's report");
-    KIT_EXPECT (kit, to->flags == from->flags && to->keywords == from->keywords
-                         && to->internal_date == from->internal_date && to->zone == from->zone && to->size == from->size,
+    KIT_EXPECT (kit,
+                to->flags == from->flags && to->keywords == from->keywords
+                    && to->internal_date == from->internal_date && to->zone == from->zone
+                    && to->size == from->size,
                 "flags, keywords, INTERNALDATE or size of a copy differ from the original");
-    KIT_TRY (kit_content_is (kit, inbox.account, to->content, (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
+    KIT_TRY (
+        kit_content_is (kit, inbox.account, to->content, (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
   }
-  KIT_EXPECT (kit, batch->index[0]->rows->len == 5 && batch->index[0]->info.highest_modseq == source->info.highest_modseq,
+  KIT_EXPECT (kit,
+              batch->index[0]->rows->len == 5
+                  && batch->index[0]->info.highest_modseq == source->info.highest_modseq,
               "a COPY changed its source");
 }
 
@@ -71,15 +78,16 @@ check_independent_flags (Kit *kit)
   KIT_TRY (originals != NULL && copies != NULL);
   KIT_EXPECT (kit, kit_index_find (copies, 1)->flags == 0 && kit_index_find (copies, 1)->keywords == NULL,
               "flags set on the original (0x%x) show on the copy", kit_index_find (copies, 1)->flags);
-  KIT_EXPECT (kit, kit_index_find (originals, 2)->flags == 0 && kit_index_find (originals, 2)->keywords == NULL,
+  KIT_EXPECT (kit,
+              kit_index_find (originals, 2)->flags == 0 && kit_index_find (originals, 2)->keywords == NULL,
               "flags set on the copy (0x%x) show on the original", kit_index_find (originals, 2)->flags);
   KIT_TRY (kit_expunge (kit, &inbox, "1:2"));
   g_clear_pointer (&copies, kit_index_free);
   copies = kit_load (kit, &other, 0);
   KIT_TRY (copies != NULL);
   KIT_EXPECT (kit, copies->rows->len == 2, "expunging the originals left %u of 2 copies", copies->rows->len);
-  KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (copies, 1)->content, (const guint8 *) KIT_MESSAGE,
-                           strlen (KIT_MESSAGE)));
+  KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (copies, 1)->content,
+                           (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
 }
 
 static void
@@ -103,13 +111,14 @@ check_move (Kit *kit)
   KIT_TRY (kit_commit (kit, batch));
   copied = copied_text (batch, 0);
   left = kit_index_uids_text (batch->index[0]);
-  KIT_EXPECT (kit, g_str_equal (copied, "2:3 -> 1:2") && g_str_equal (left, "1,4") && batch->index[1]->rows->len == 2,
-              "moving 2:3 of 1:4: %s, left are %s, there are %u", copied, left, batch->index[1]->rows->len);
+  KIT_EXPECT (
+      kit, g_str_equal (copied, "2:3 -> 1:2") && g_str_equal (left, "1,4") && batch->index[1]->rows->len == 2,
+      "moving 2:3 of 1:4: %s, left are %s, there are %u", copied, left, batch->index[1]->rows->len);
   difference = kit_load (kit, &inbox, before->info.highest_modseq);
   KIT_TRY (difference != NULL);
   expunged = cf_uid_set_to_string (difference->expunged);
-  KIT_EXPECT (kit, difference->reset || g_str_equal (expunged, "2:3"), "after the MOVE the source reports \"%s\" expunged",
-              expunged);
+  KIT_EXPECT (kit, difference->reset || g_str_equal (expunged, "2:3"),
+              "after the MOVE the source reports \"%s\" expunged", expunged);
 }
 
 static void
@@ -157,7 +166,8 @@ check_try_create (Kit *kit)
   op = kit_op_store (batch, "1", CF_STORE_ADD, CF_FLAG_SEEN, NULL);
   kit_batch_add (batch, &op);
   KIT_EXPECT (kit, kit->slots->commit (kit->conn, kit_call (kit), batch->batch, &error),
-              "the whole commit failed for want of a destination: %s", error != NULL ? error->message : "no error set");
+              "the whole commit failed for want of a destination: %s",
+              error != NULL ? error->message : "no error set");
   KIT_TRY (kit_op_failed_with (kit, batch, 0, CF_ERROR_TRYCREATE)
            && kit_op_failed_with (kit, batch, 1, CF_ERROR_TRYCREATE));
   index = kit_load (kit, &inbox, 0);
@@ -185,16 +195,21 @@ check_foreign (Kit *kit)
   KIT_EXPECT (kit, index->rows->len == 0, "a message was copied into another account");
 }
 
-const KitCheck kit_copy_checks[] = {
-  { "copy/copy", "COPY gives new UIDs, in the order of the old, with flags, keywords, INTERNALDATE, attributes.", 0,
-    check_copy },
-  { "copy/flags-are-not-shared", "flags are shared with the original at no time.", 0, check_independent_flags },
-  { "copy/move", "COPY and MOVE: message @uid became @new_uid. In ascending order of both.", 0, check_move },
-  { "copy/same-mailbox", "Where COPY and MOVE put the messages. May be the same mailbox.", 0, check_same_mailbox },
-  { "copy/try-create", "as an operation's outcome (CF_ERROR_TRYCREATE), the destination.", 0, check_try_create },
-  { "copy/foreign-account", "An account's data is reachable only through that account's id.", 0, check_foreign },
-  { NULL }
-};
+const KitCheck kit_copy_checks[]
+    = { { "copy/copy",
+          "COPY gives new UIDs, in the order of the old, with flags, keywords, INTERNALDATE, attributes.", 0,
+          check_copy },
+        { "copy/flags-are-not-shared", "flags are shared with the original at no time.", 0,
+          check_independent_flags },
+        { "copy/move", "COPY and MOVE: message @uid became @new_uid. In ascending order of both.", 0,
+          check_move },
+        { "copy/same-mailbox", "Where COPY and MOVE put the messages. May be the same mailbox.", 0,
+          check_same_mailbox },
+        { "copy/try-create", "as an operation's outcome (CF_ERROR_TRYCREATE), the destination.", 0,
+          check_try_create },
+        { "copy/foreign-account", "An account's data is reachable only through that account's id.", 0,
+          check_foreign },
+        { NULL } };
 
 /* ---- Groups -------------------------------------------------------------------------------------------- */
 
@@ -224,7 +239,8 @@ check_all_or_nothing (Kit *kit)
   }
   KIT_TRY (before != NULL && kit_commit_any (kit, batch));
   for (guint i = 0; i < G_N_ELEMENTS (ops); i++) {
-    KIT_EXPECT (kit, kit_batch_result (batch, i)->error != NULL, "operation %u of a group that failed succeeded", i);
+    KIT_EXPECT (kit, kit_batch_result (batch, i)->error != NULL,
+                "operation %u of a group that failed succeeded", i);
     KIT_EXPECT (kit, kit_batch_result (batch, i)->uid == 0 && kit_batch_result (batch, i)->expunged == NULL,
                 "operation %u of a group that failed has a result", i);
   }
@@ -248,7 +264,8 @@ check_groups_apart (Kit *kit)
   batch = kit_batch_new (&inbox, NULL, 0, 0, 0);
   for (guint group = 1; group <= 3; group++)
     for (guint i = 0; i < 2; i++) {
-      op = i == 0 ? kit_op_append (batch, KIT_MESSAGE, -1) : kit_op_uids (batch, CF_WRITE_STORE, group == 2 ? "50" : "1");
+      op = i == 0 ? kit_op_append (batch, KIT_MESSAGE, -1)
+                  : kit_op_uids (batch, CF_WRITE_STORE, group == 2 ? "50" : "1");
       op.require_all = i == 1;
       op.unchanged_since = G_MAXUINT64;
       op.group = group;
@@ -292,11 +309,13 @@ check_group_quota (Kit *kit)
   KIT_EXPECT (kit, over->index[0]->rows->len == 2, "a group above the quota left a message");
 }
 
-const KitCheck kit_group_checks[] = {
-  { "group/all-or-nothing", "operations side by side with the same group, not 0, succeed or fail together.", 0,
-    check_all_or_nothing },
-  { "group/apart", "One that fails does not undo its neighbours, except those of its group.", 0, check_groups_apart },
-  { "group/quota", "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
-    0, check_group_quota },
-  { NULL }
-};
+const KitCheck kit_group_checks[]
+    = { { "group/all-or-nothing",
+          "operations side by side with the same group, not 0, succeed or fail together.", 0,
+          check_all_or_nothing },
+        { "group/apart", "One that fails does not undo its neighbours, except those of its group.", 0,
+          check_groups_apart },
+        { "group/quota",
+          "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
+          0, check_group_quota },
+        { NULL } };

@@ -29,14 +29,14 @@ check_rows (Kit *kit)
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit, index->rows->len == 1, "%u rows after one append", index->rows->len);
   row = &g_array_index (index->rows, CfIndexRow, 0);
-  KIT_EXPECT (kit, row->flags == append->flags && row->keywords == append->keywords, "flags 0x%x or keywords differ",
-              row->flags);
+  KIT_EXPECT (kit, row->flags == append->flags && row->keywords == append->keywords,
+              "flags 0x%x or keywords differ", row->flags);
   KIT_EXPECT (kit, row->zone == append->zone && row->internal_date == append->internal_date,
               "INTERNALDATE %" G_GINT64_FORMAT " zone %d came back as %" G_GINT64_FORMAT " zone %d",
               append->internal_date, append->zone, row->internal_date, row->zone);
   KIT_EXPECT (kit, row->size == append->size, "size came back as %" G_GUINT64_FORMAT, row->size);
-  KIT_EXPECT (kit, ABS (row->save_date - g_get_real_time () / G_USEC_PER_SEC) < 60, "save_date is %" G_GINT64_FORMAT,
-              row->save_date);
+  KIT_EXPECT (kit, ABS (row->save_date - g_get_real_time () / G_USEC_PER_SEC) < 60,
+              "save_date is %" G_GINT64_FORMAT, row->save_date);
 }
 
 static void
@@ -56,7 +56,8 @@ check_by_name (Kit *kit)
   ok = kit->slots->index_load (kit->conn, kit_call (kit), &query, &all->sink, &error);
   KIT_EXPECT (kit, ok, "index_load by name failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, all->info.id == inbox.id, "index_load by name found another mailbox");
-  KIT_EXPECT (kit, all->rows->len == 3, "since of another mailbox: %u rows of 3, though it counts as 0", all->rows->len);
+  KIT_EXPECT (kit, all->rows->len == 3, "since of another mailbox: %u rows of 3, though it counts as 0",
+              all->rows->len);
   query = (CfIndexQuery){ .struct_size = sizeof query, .account = inbox.account, .name = "none" };
   ok = kit->slots->index_load (kit->conn, kit_call (kit), &query, &index->sink, &error);
   KIT_TRY (kit_failed_with (kit, "index_load of a name that is not there", ok, &error, CF_ERROR_NONEXISTENT));
@@ -80,8 +81,8 @@ check_since (Kit *kit)
   difference = kit_load (kit, &inbox, first->info.highest_modseq);
   KIT_TRY (difference != NULL);
   uids = kit_index_uids_text (difference);
-  KIT_EXPECT (kit, difference->reset || g_str_equal (uids, "3,7,11"), "the difference has UIDs %s instead of 3,7,11",
-              uids);
+  KIT_EXPECT (kit, difference->reset || g_str_equal (uids, "3,7,11"),
+              "the difference has UIDs %s instead of 3,7,11", uids);
   all = kit_load (kit, &inbox, 0);
   KIT_TRY (all != NULL);
   kit_index_apply (first, difference);
@@ -108,7 +109,8 @@ check_tombstones (Kit *kit)
   KIT_TRY (first != NULL && kit_expunge (kit, &inbox, "2,4:5"));
   middle = kit_load (kit, &inbox, first->info.highest_modseq);
   KIT_TRY (middle != NULL);
-  KIT_EXPECT (kit, middle->info.highest_modseq > first->info.highest_modseq, "an expunge did not raise highest_modseq");
+  KIT_EXPECT (kit, middle->info.highest_modseq > first->info.highest_modseq,
+              "an expunge did not raise highest_modseq");
   expunged = cf_uid_set_to_string (middle->expunged);
   KIT_EXPECT (kit, middle->reset || g_str_equal (expunged, "2,4:5"),
               "2,4:5 were expunged; the difference says \"%s\"", expunged);
@@ -120,7 +122,8 @@ check_tombstones (Kit *kit)
               "10 was expunged after 2,4:5; the difference since then says \"%s\"", later);
 }
 
-/* Not what was asked for matters, but that the answer leads to the right state: by a difference, or by reset. */
+/* Not what was asked for matters, but that the answer leads to the right state: by a difference, or by reset.
+ */
 static void
 check_reset (Kit *kit)
 {
@@ -138,7 +141,8 @@ check_reset (Kit *kit)
 static void
 check_chain (Kit *kit)
 {
-  static const char *const steps[] = { "e3", "s5", "a", "e1,7", "s2,9", "a", "s11", "e11", "s11", "e2:20", "a", "s1:99" };
+  static const char *const steps[]
+      = { "e3", "s5", "a", "e1,7", "s2,9", "a", "s11", "e11", "s11", "e2:20", "a", "s1:99" };
   KitMailbox inbox;
   g_autoptr (KitIndex) follower = NULL;
 
@@ -214,7 +218,8 @@ check_in_commit (Kit *kit)
   before = kit_load (kit, &inbox, 0);
   KIT_TRY (before != NULL);
   /* Another process's change, which the commit's report must bring as well. */
-  KIT_TRY (kit_store (kit, &inbox, "1", CF_STORE_ADD, CF_FLAG_FLAGGED, NULL) && kit_expunge (kit, &inbox, "2"));
+  KIT_TRY (kit_store (kit, &inbox, "1", CF_STORE_ADD, CF_FLAG_FLAGGED, NULL)
+           && kit_expunge (kit, &inbox, "2"));
   batch = kit_batch_new (&inbox, &other, 0, 0, before->info.highest_modseq);
   cf_write_batch_set_index (batch->batch, 1, 0, &batch->index[1]->sink);
   batch->since[1] = 0;
@@ -238,21 +243,26 @@ check_in_commit (Kit *kit)
 
 const KitCheck kit_index_checks[] = {
   { "index/rows", "CfIndexRow: a message as a mailbox holds it, with what the append gave.", 0, check_rows },
-  { "index/by-name", "mailbox 0: by name. since counts only if the mailbox found is since_of; else as if it were 0.",
-    0, check_by_name },
-  { "index/since", "since: rows with MODSEQ > since, and what was expunged after it. The report is complete up to the "
-                   "highest_modseq it gives.",
+  { "index/by-name",
+    "mailbox 0: by name. since counts only if the mailbox found is since_of; else as if it were 0.", 0,
+    check_by_name },
+  { "index/since",
+    "since: rows with MODSEQ > since, and what was expunged after it. The report is complete up to the "
+    "highest_modseq it gives.",
     0, check_since },
   { "index/tombstones", "since: ... and what was expunged after it.", 0, check_tombstones },
-  { "index/reset", "if the store cannot tell the difference from the MODSEQ it was asked for, reset, after which every "
-                   "row follows.",
+  { "index/reset",
+    "if the store cannot tell the difference from the MODSEQ it was asked for, reset, after which every "
+    "row follows.",
     0, check_reset },
   { "index/differences-add-up", "The report is complete up to the highest_modseq it gives.", 0, check_chain },
-  { "index/recent", "messages from recent_uid on have been shown to no session as \\Recent; claim_recent: after this, "
-                    "recent_uid is uid_next; known_recent: recent_uid is at least this already.",
+  { "index/recent",
+    "messages from recent_uid on have been shown to no session as \\Recent; claim_recent: after this, "
+    "recent_uid is uid_next; known_recent: recent_uid is at least this already.",
     0, check_recent },
-  { "index/in-commit", "the store reports after the operations, inside the same commit, everything that index_load "
-                       "would report: this batch's changes and those of other processes alike.",
+  { "index/in-commit",
+    "the store reports after the operations, inside the same commit, everything that index_load "
+    "would report: this batch's changes and those of other processes alike.",
     0, check_in_commit },
   { NULL }
 };

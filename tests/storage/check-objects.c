@@ -2,17 +2,20 @@
 #include "objects.h"
 
 #include <gnutls/crypto.h>
+#include <fcntl.h>
 #include <string.h>
 
 gboolean
 kit_object_put (Kit *kit, const char *scope, GBytes *octets, CfObjectId *out_id)
 {
   g_autoptr (CfSource) source = cf_source_new_bytes (octets);
-  CfObject object = { .struct_size = sizeof object, .octets = source, .media_type = "application/octet-stream" };
+  CfObject object
+      = { .struct_size = sizeof object, .octets = source, .media_type = "application/octet-stream" };
   const CfObject *objects[] = { &object };
   g_autoptr (GError) error = NULL;
 
-  gnutls_hash_fast (GNUTLS_DIG_SHA256, g_bytes_get_data (octets, NULL), g_bytes_get_size (octets), object.sha256);
+  gnutls_hash_fast (GNUTLS_DIG_SHA256, g_bytes_get_data (octets, NULL), g_bytes_get_size (octets),
+                    object.sha256);
   if (!kit->slots->object_put (kit->conn, kit_call (kit), scope, 1, objects, out_id, &error))
     return kit_fail (kit, "object_put failed: %s", error != NULL ? error->message : "no error set");
   if (*out_id == 0)
@@ -52,10 +55,12 @@ kit_op_append_object (KitBatch *batch, const char *head, GBytes *octets, CfObjec
   append->segments = kit_batch_own (batch, g_new0 (const CfSegment *, 3), g_free);
   if (before > 0)
     add_segment (batch, append, (CfSegment){ .kind = CF_SEGMENT_INLINE, .offset = 0, .length = before });
-  add_segment (batch, append, (CfSegment){ .kind = CF_SEGMENT_OBJECT, .offset = before, .length = length,
-                                           .object = object });
+  add_segment (
+      batch, append,
+      (CfSegment){ .kind = CF_SEGMENT_OBJECT, .offset = before, .length = length, .object = object });
   if (after > 0)
-    add_segment (batch, append, (CfSegment){ .kind = CF_SEGMENT_INLINE, .offset = before + length, .length = after });
+    add_segment (batch, append,
+                 (CfSegment){ .kind = CF_SEGMENT_INLINE, .offset = before + length, .length = after });
   return op;
 }
 
@@ -70,7 +75,8 @@ check_once (Kit *kit)
 
   KIT_TRY (account != 0 && kit_object_put (kit, scope, octets, &a) && kit_object_put (kit, scope, octets, &b)
            && kit_object_put (kit, elsewhere, octets, &c));
-  KIT_EXPECT (kit, a == b, "the same octets in the same scope became objects %u and %u", (guint) a, (guint) b);
+  KIT_EXPECT (kit, a == b, "the same octets in the same scope became objects %u and %u", (guint) a,
+              (guint) b);
   KIT_EXPECT (kit, a != c, "two scopes share an object");
 }
 
@@ -81,7 +87,7 @@ check_not_read (Kit *kit)
   CfAccountId account = kit_account_new (kit, NULL);
   g_autofree char *scope = kit_scope (account);
   g_autoptr (GBytes) octets = kit_noise (70000, 6);
-  g_autoptr (CfSource) unreadable = cf_source_new_fd (g_open ("/dev/null", 0, 0), 70000);
+  g_autoptr (CfSource) unreadable = cf_source_new_fd (open ("/dev/null", O_RDONLY), 70000);
   CfObject object = { .struct_size = sizeof object, .octets = unreadable };
   const CfObject *objects[] = { &object };
   g_autoptr (GError) error = NULL;
@@ -95,7 +101,8 @@ check_not_read (Kit *kit)
   object.sha256[0] ^= 1;
   second = 4711;
   ok = kit->slots->object_put (kit->conn, kit_call (kit), scope, 1, objects, &second, &error);
-  KIT_TRY (kit_failed_with (kit, "object_put of octets that cannot be read", ok, &error, CF_ERROR_UNAVAILABLE));
+  KIT_TRY (
+      kit_failed_with (kit, "object_put of octets that cannot be read", ok, &error, CF_ERROR_UNAVAILABLE));
   KIT_EXPECT (kit, second == 4711, "object_put failed, but wrote to out_ids");
 }
 
@@ -138,7 +145,9 @@ check_segments (Kit *kit)
       g_autoptr (KitRead) read = kit_read (kit, inbox.account, content, NULL, 0, from, to - from);
 
       KIT_TRY (read != NULL);
-      KIT_EXPECT (kit, read->octets->len == to - from && memcmp (read->octets->data, whole->data + from, to - from) == 0,
+      KIT_EXPECT (kit,
+                  read->octets->len == to - from
+                      && memcmp (read->octets->data, whole->data + from, to - from) == 0,
                   "octets %u to %u of a message in three segments are wrong", from, to);
     }
 }
@@ -170,14 +179,15 @@ check_gone (Kit *kit)
   KIT_EXPECT (kit, index->rows->len == 1, "%u messages are there instead of 1", index->rows->len);
 }
 
-const KitCheck kit_object_checks[] = {
-  { "object/stored-once", "Stores parts apart, each once per @scope and hash.", KIT_NEEDS (object_put), check_once },
-  { "object/read-only-if-needed", "octets: read only if the store does not have them yet.", KIT_NEEDS (object_put),
-    check_not_read },
-  { "object/segments", "segments are in order and leave no gap; octets come back in ascending order.",
-    KIT_NEEDS (object_put), check_segments },
-  { "object/gone", "An APPEND names an object that is not there any more: one call for each, beside "
-                   "cf_write_batch_fail() with CF_ERROR_CONTENT_GONE.",
-    KIT_NEEDS (object_put), check_gone },
-  { NULL }
-};
+const KitCheck kit_object_checks[]
+    = { { "object/stored-once", "Stores parts apart, each once per @scope and hash.", KIT_NEEDS (object_put),
+          check_once },
+        { "object/read-only-if-needed", "octets: read only if the store does not have them yet.",
+          KIT_NEEDS (object_put), check_not_read },
+        { "object/segments", "segments are in order and leave no gap; octets come back in ascending order.",
+          KIT_NEEDS (object_put), check_segments },
+        { "object/gone",
+          "An APPEND names an object that is not there any more: one call for each, beside "
+          "cf_write_batch_fail() with CF_ERROR_CONTENT_GONE.",
+          KIT_NEEDS (object_put), check_gone },
+        { NULL } };

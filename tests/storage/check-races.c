@@ -1,6 +1,6 @@
-/* tests/storage/check-races.c - many connections at once. Each write is raced against another, and what a race may
- * break is looked at in the report that belongs to the same commit, so that no check depends on luck to be right; it
- * takes luck, repeated often, to be caught. */
+/* tests/storage/check-races.c - many connections at once. Each write is raced against another, and what a
+ * race may break is looked at in the report that belongs to the same commit, so that no check depends on luck
+ * to be right; it takes luck, repeated often, to be caught. */
 #include "objects.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 /* What the threads of one race share. */
 typedef struct {
   KitMailbox inbox, other;
-  gint done;      /* atomic: writers that have finished */
+  gint done; /* atomic: writers that have finished */
   guint n_writers;
   guint rounds;
   GMutex lock;
@@ -23,7 +23,8 @@ race_init (Kit *kit, Race *race, guint n_writers, guint rounds)
 {
   *race = (Race){ .n_writers = n_writers, .rounds = rounds };
   race->uids = cf_uid_set_new ();
-  return kit_inbox_new (kit, &race->inbox) && kit_mailbox_new (kit, race->inbox.account, "other", &race->other);
+  return kit_inbox_new (kit, &race->inbox)
+         && kit_mailbox_new (kit, race->inbox.account, "other", &race->other);
 }
 
 static void
@@ -106,11 +107,12 @@ check_flags (Kit *kit)
   kit_run_threads (kit, 4, flag_thread, &race);
   index = kit_load (kit, &race.inbox, 0);
   KIT_TRY (index != NULL);
-  KIT_EXPECT (kit,
-              kit_index_find (index, 1)->flags == 0xf
-                  && cf_keywords_get_n (kit_index_find (index, 1)->keywords) == 4 * 40,
-              "4 connections added 40 keywords each to one message; %u of 160 are there, and flags 0x%x of 0xf",
-              (guint) cf_keywords_get_n (kit_index_find (index, 1)->keywords), kit_index_find (index, 1)->flags);
+  KIT_EXPECT (
+      kit,
+      kit_index_find (index, 1)->flags == 0xf
+          && cf_keywords_get_n (kit_index_find (index, 1)->keywords) == 4 * 40,
+      "4 connections added 40 keywords each to one message; %u of 160 are there, and flags 0x%x of 0xf",
+      (guint) cf_keywords_get_n (kit_index_find (index, 1)->keywords), kit_index_find (index, 1)->flags);
 }
 
 /* ---- COPY while its source changes --------------------------------------------------------------------- */
@@ -134,7 +136,8 @@ copy_all (Kit *kit, Race *race)
                  ? cf_uid_set_to_string (kit_batch_result (batch, 0)->copied_from)
                  : g_strdup ("");
     KIT_EXPECT (kit, g_str_equal (there, copied),
-                "a COPY of everything copied UIDs %.200s, while its mailbox held %.200s at its commit", copied, there);
+                "a COPY of everything copied UIDs %.200s, while its mailbox held %.200s at its commit",
+                copied, there);
   }
 }
 
@@ -170,7 +173,8 @@ check_copies (Kit *kit)
 
 /* ---- EXPUNGE of what has \Deleted, against STORE ------------------------------------------------------- */
 
-/* Number 0 expunges; the others set and clear \Deleted. No message may go without it: each is cleared in the end. */
+/* Number 0 expunges; the others set and clear \Deleted. No message may go without it: each is cleared in the
+ * end. */
 static void
 expunge_thread (Kit *kit, guint number, gpointer data)
 {
@@ -232,8 +236,8 @@ check_expunges (Kit *kit)
 
 /* ---- A reader that follows ----------------------------------------------------------------------------- */
 
-/* Writers append pairs, set a flag on both of a pair, and expunge both. The reader follows by differences; whatever
- * it holds at any moment must consist of pairs in the same state. */
+/* Writers append pairs, set a flag on both of a pair, and expunge both. The reader follows by differences;
+ * whatever it holds at any moment must consist of pairs in the same state. */
 static void
 pairs_thread (Kit *kit, Race *race)
 {
@@ -266,16 +270,19 @@ follow (Kit *kit, Race *race)
     last = race_is_over (race);
     difference = kit_load (kit, &race->inbox, state->info.highest_modseq);
     KIT_TRY (difference != NULL);
-    KIT_EXPECT (kit, difference->info.highest_modseq >= state->info.highest_modseq
-                         && difference->info.uid_next >= state->info.uid_next,
+    KIT_EXPECT (kit,
+                difference->info.highest_modseq >= state->info.highest_modseq
+                    && difference->info.uid_next >= state->info.uid_next,
                 "highest_modseq or uid_next fell");
     kit_index_apply (state, difference);
-    KIT_EXPECT (kit, state->rows->len % 2 == 0, "a reader sees one half of a commit: an odd number of messages");
+    KIT_EXPECT (kit, state->rows->len % 2 == 0,
+                "a reader sees one half of a commit: an odd number of messages");
     for (guint i = 0; i + 1 < state->rows->len; i += 2) {
       const CfIndexRow *a = &g_array_index (state->rows, CfIndexRow, i), *b = a + 1;
 
       KIT_EXPECT (kit, a->uid + 1 == b->uid && a->modseq == b->modseq && a->flags == b->flags,
-                  "a reader sees one half of a commit: UID %u (MODSEQ %" G_GUINT64_FORMAT ", flags 0x%x) and UID %u "
+                  "a reader sees one half of a commit: UID %u (MODSEQ %" G_GUINT64_FORMAT
+                  ", flags 0x%x) and UID %u "
                   "(%" G_GUINT64_FORMAT ", 0x%x) were changed together",
                   a->uid, a->modseq, a->flags, b->uid, b->modseq, b->flags);
     }
@@ -308,7 +315,8 @@ check_reader (Kit *kit)
   kit_run_threads (kit, 3, reader_thread, &race);
 }
 
-/* ---- MOVE in opposite directions: no deadlock, nothing lost or doubled ----------------------------------- */
+/* ---- MOVE in opposite directions: no deadlock, nothing lost or doubled -----------------------------------
+ */
 
 static void
 move_thread (Kit *kit, guint number, gpointer data)
@@ -385,7 +393,9 @@ placed_is_readable (Kit *kit, Race *race, guint32 uid)
   if (read == NULL)
     return FALSE;
   if (read->missing || read->octets->len != 8 + g_bytes_get_size (race->octets)
-      || memcmp (read->octets->data + 8, g_bytes_get_data (race->octets, NULL), g_bytes_get_size (race->octets)) != 0)
+      || memcmp (read->octets->data + 8, g_bytes_get_data (race->octets, NULL),
+                 g_bytes_get_size (race->octets))
+             != 0)
     return kit_fail (kit, "UID %u is placed, and its content %s", uid,
                      read->missing ? "was collected" : "is not what was appended");
   return TRUE;
@@ -401,9 +411,9 @@ collect_thread (Kit *kit, guint number, gpointer data)
     gboolean more = FALSE;
     guint64 freed = 0;
 
-    KIT_EXPECT (kit, kit->slots->collect (kit->conn, kit_call (kit), 0, &freed, &more, &error), "collect failed: %s",
-                error != NULL ? error->message : "no error set");
-    g_thread_yield ();
+    KIT_EXPECT (kit, kit->slots->collect (kit->conn, kit_call (kit), 0, &freed, &more, &error),
+                "collect failed: %s", error != NULL ? error->message : "no error set");
+    g_usleep (g_random_int_range (0, 1000)); /* or nobody would ever place the object */
   }
   for (guint i = 0; number != 0 && i < race->rounds && !kit_has_failed (kit); i++) {
     guint32 uid = 0;
@@ -456,7 +466,8 @@ tree_thread (Kit *kit, guint number, gpointer data)
         KIT_TRY (kit_failed_with (kit, "mailbox_delete", FALSE, &error, CF_ERROR_NONEXISTENT));
       continue;
     }
-    if (!kit->slots->mailbox_create (kit->conn, kit_call (kit), race->inbox.account, "contested", 0, &sink, &error))
+    if (!kit->slots->mailbox_create (kit->conn, kit_call (kit), race->inbox.account, "contested", 0, &sink,
+                                     &error))
       KIT_TRY (kit_failed_with (kit, "mailbox_create", FALSE, &error, CF_ERROR_ALREADYEXISTS));
   }
 }
@@ -470,22 +481,27 @@ check_tree (Kit *kit)
   kit_run_threads (kit, 3, tree_thread, &race);
 }
 
-const KitCheck kit_race_checks[] = {
-  { "race/appends", "Different connections are used at the same time; UIDs never repeat, and rise in order of commit.", 0,
-    check_appends },
-  { "race/flags", "What an operation reads it reads after the mailboxes are locked.", 0, check_flags },
-  { "race/copy-of-changing-source", "What an operation reads (which messages exist) it reads after the mailboxes are "
-                                    "locked.",
-    0, check_copies },
-  { "race/expunge-of-deleted", "What an operation reads (which have \\Deleted) it reads after the mailboxes are locked.",
-    0, check_expunges },
-  { "race/reader-sees-all-or-nothing", "Atomic: other readers see all of the commit or nothing. The report is complete "
-                                       "up to the highest_modseq it gives.",
-    0, check_reader },
-  { "race/moves-both-ways", "two mailboxes are locked in order of id.", 0, check_moves },
-  { "race/collect-against-append", "never takes what an append under way is about to use (it asks for it again: "
-                                   "CF_ERROR_CONTENT_GONE).",
-    KIT_NEEDS (collect), check_collect },
-  { "race/tree", "\"Not there\" and \"there already\" are the only ways for it to fail.", 0, check_tree },
-  { NULL }
-};
+const KitCheck kit_race_checks[]
+    = { { "race/appends",
+          "Different connections are used at the same time; UIDs never repeat, and rise in order of commit.",
+          0, check_appends },
+        { "race/flags", "What an operation reads it reads after the mailboxes are locked.", 0, check_flags },
+        { "race/copy-of-changing-source",
+          "What an operation reads (which messages exist) it reads after the mailboxes are "
+          "locked.",
+          0, check_copies },
+        { "race/expunge-of-deleted",
+          "What an operation reads (which have \\Deleted) it reads after the mailboxes are locked.", 0,
+          check_expunges },
+        { "race/reader-sees-all-or-nothing",
+          "Atomic: other readers see all of the commit or nothing. The report is complete "
+          "up to the highest_modseq it gives.",
+          0, check_reader },
+        { "race/moves-both-ways", "two mailboxes are locked in order of id.", 0, check_moves },
+        { "race/collect-against-append",
+          "never takes what an append under way is about to use (it asks for it again: "
+          "CF_ERROR_CONTENT_GONE).",
+          KIT_NEEDS (collect), check_collect },
+        { "race/tree", "\"Not there\" and \"there already\" are the only ways for it to fail.", 0,
+          check_tree },
+        { NULL } };

@@ -15,7 +15,8 @@ fill (Kit *kit, KitMailbox *inbox)
     return FALSE;
   batch = kit_batch_new (inbox, NULL, 0, 0, G_MAXUINT64);
   for (guint i = 0; i < N_MESSAGES; i++) {
-    g_autofree char *text = g_strdup_printf ("Subject: number %u\r\nConversation-ID: c%u\r\n\r\nbody %u\r\n", i, i % 3, i);
+    g_autofree char *text
+        = g_strdup_printf ("Subject: number %u\r\nConversation-ID: c%u\r\n\r\nbody %u\r\n", i, i % 3, i);
     CfWriteOp op = kit_op_append (batch, text, -1);
     CfAppend *append = kit_op_get_append (&op);
 
@@ -88,7 +89,8 @@ search_is (Kit *kit, const KitMailbox *inbox, const KitIndex *index, const CfSea
   g_autoptr (GError) error = NULL;
   gboolean exact = FALSE;
 
-  if (!kit->slots->search (kit->conn, kit_call (kit), inbox->account, inbox->id, tree, candidates, &found, &exact, &error))
+  if (!kit->slots->search (kit->conn, kit_call (kit), inbox->account, inbox->id, tree, candidates, &found,
+                           &exact, &error))
     return kit_fail (kit, "search failed: %s", error != NULL ? error->message : "no error set");
   for (guint i = 0; i < index->rows->len; i++) {
     const CfIndexRow *row = &g_array_index (index->rows, CfIndexRow, i);
@@ -109,13 +111,20 @@ check_keys (Kit *kit)
 {
   const gint32 day = 1000000000 / 86400;
   CfSearchNode *keys[] = {
-    node (CF_SEARCH_ALL, 0, 0, NULL),           node (CF_SEARCH_FLAG, CF_FLAG_SEEN, 0, NULL),
-    node (CF_SEARCH_FLAG, CF_FLAG_ANSWERED, 0, NULL), node (CF_SEARCH_KEYWORD, 0, 0, "even"),
-    node (CF_SEARCH_KEYWORD, 0, 0, "none"),     node (CF_SEARCH_LARGER, 1050, 0, NULL),
-    node (CF_SEARCH_SMALLER, 1050, 0, NULL),    node (CF_SEARCH_BEFORE, 0, day + 2, NULL),
-    node (CF_SEARCH_ON, 0, day + 1, NULL),      node (CF_SEARCH_SINCE, 0, day + 3, NULL),
-    node (CF_SEARCH_MODSEQ, 3, 0, NULL),        node (CF_SEARCH_AND, 0, 0, NULL),
-    node (CF_SEARCH_OR, 0, 0, NULL),            node (CF_SEARCH_NOT, 0, 0, NULL),
+    node (CF_SEARCH_ALL, 0, 0, NULL),
+    node (CF_SEARCH_FLAG, CF_FLAG_SEEN, 0, NULL),
+    node (CF_SEARCH_FLAG, CF_FLAG_ANSWERED, 0, NULL),
+    node (CF_SEARCH_KEYWORD, 0, 0, "even"),
+    node (CF_SEARCH_KEYWORD, 0, 0, "none"),
+    node (CF_SEARCH_LARGER, 1050, 0, NULL),
+    node (CF_SEARCH_SMALLER, 1050, 0, NULL),
+    node (CF_SEARCH_BEFORE, 0, day + 2, NULL),
+    node (CF_SEARCH_ON, 0, day + 1, NULL),
+    node (CF_SEARCH_SINCE, 0, day + 3, NULL),
+    node (CF_SEARCH_MODSEQ, 3, 0, NULL),
+    node (CF_SEARCH_AND, 0, 0, NULL),
+    node (CF_SEARCH_OR, 0, 0, NULL),
+    node (CF_SEARCH_NOT, 0, 0, NULL),
     node (CF_SEARCH_UID, 0, 0, NULL),
   };
   g_autoptr (KitIndex) index = NULL;
@@ -137,7 +146,8 @@ check_keys (Kit *kit)
   }
 }
 
-/* Whatever a store makes of texts: never fewer than match. NOT over something unknown is where it goes wrong. */
+/* Whatever a store makes of texts: never fewer than match. NOT over something unknown is where it goes wrong.
+ */
 static void
 check_superset (Kit *kit)
 {
@@ -154,18 +164,21 @@ check_superset (Kit *kit)
   header->name = g_strdup ("Subject");
   cf_search_node_add (not_text, node (CF_SEARCH_BODY, 0, 0, "body 5"));
   KIT_EXPECT (kit,
-              kit->slots->search (kit->conn, kit_call (kit), inbox.account, inbox.id, header, candidates, &with, &exact,
-                                  &error),
+              kit->slots->search (kit->conn, kit_call (kit), inbox.account, inbox.id, header, candidates,
+                                  &with, &exact, &error),
               "search failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, cf_uid_set_contains (with, 6), "HEADER Subject \"number 5\" misses UID 6, which has it");
-  KIT_EXPECT (kit, !exact || cf_uid_set_get_count (with) == 1, "HEADER Subject \"number 5\" finds more, and calls it exact");
+  KIT_EXPECT (kit, !exact || cf_uid_set_get_count (with) == 1,
+              "HEADER Subject \"number 5\" finds more, and calls it exact");
   KIT_EXPECT (kit,
-              kit->slots->search (kit->conn, kit_call (kit), inbox.account, inbox.id, not_text, candidates, &without,
-                                  &exact, &error),
+              kit->slots->search (kit->conn, kit_call (kit), inbox.account, inbox.id, not_text, candidates,
+                                  &without, &exact, &error),
               "search failed: %s", error != NULL ? error->message : "no error set");
   for (guint32 uid = 1; uid <= N_MESSAGES; uid++)
-    KIT_EXPECT (kit, uid == 6 || cf_uid_set_contains (without, uid), "NOT BODY \"body 5\" misses UID %u", uid);
-  KIT_EXPECT (kit, !exact || !cf_uid_set_contains (without, 6), "NOT BODY \"body 5\" finds UID 6, and calls it exact");
+    KIT_EXPECT (kit, uid == 6 || cf_uid_set_contains (without, uid), "NOT BODY \"body 5\" misses UID %u",
+                uid);
+  KIT_EXPECT (kit, !exact || !cf_uid_set_contains (without, 6),
+              "NOT BODY \"body 5\" finds UID 6, and calls it exact");
 }
 
 static void
@@ -178,29 +191,34 @@ check_header_lookup (Kit *kit)
   KitMailbox inbox, other, stranger;
 
   KIT_TRY (fill (kit, &inbox) && kit_mailbox_new (kit, inbox.account, "other", &other)
-           && kit_copy (kit, &inbox, "2", &other) && kit_expunge (kit, &inbox, "5") && kit_inbox_new (kit, &stranger));
+           && kit_copy (kit, &inbox, "2", &other) && kit_expunge (kit, &inbox, "5")
+           && kit_inbox_new (kit, &stranger));
   KIT_EXPECT (kit,
               kit->slots->header_lookup (kit->conn, kit_call (kit), inbox.account, "CONVERSATION-id", "c1",
                                          &found->sink, &error)
-                  && kit->slots->header_lookup (kit->conn, kit_call (kit), inbox.account, "Conversation-ID", "c",
-                                                &none->sink, &error)
-                  && kit->slots->header_lookup (kit->conn, kit_call (kit), stranger.account, "Conversation-ID", "c1",
-                                                &foreign->sink, &error),
+                  && kit->slots->header_lookup (kit->conn, kit_call (kit), inbox.account, "Conversation-ID",
+                                                "c", &none->sink, &error)
+                  && kit->slots->header_lookup (kit->conn, kit_call (kit), stranger.account,
+                                                "Conversation-ID", "c1", &foreign->sink, &error),
               "header_lookup failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, found->n_mailboxes == 2 && found->rows->len == 4,
               "c1 is in UIDs 2, 8 and 11 and in a copy; %u rows in %u mailboxes came", found->rows->len,
               found->n_mailboxes);
-  KIT_EXPECT (kit, none->rows->len == 0, "\"c\" is no field's whole value, and found %u rows", none->rows->len);
+  KIT_EXPECT (kit, none->rows->len == 0, "\"c\" is no field's whole value, and found %u rows",
+              none->rows->len);
   KIT_EXPECT (kit, foreign->rows->len == 0, "another account's messages were found");
 }
 
 const KitCheck kit_search_checks[] = {
-  { "search/keys", "Which of @candidates match @tree? With *out_exact FALSE the answer may hold more than match, never "
-                   "fewer.",
+  { "search/keys",
+    "Which of @candidates match @tree? With *out_exact FALSE the answer may hold more than match, never "
+    "fewer.",
     KIT_NEEDS (search), check_keys },
-  { "search/never-fewer", "the answer may hold more than match, never fewer.", KIT_NEEDS (search), check_superset },
-  { "search/header-lookup", "Messages of the account whose header field @name has exactly the decoded @value. Reports "
-                            "rows mailbox by mailbox.",
+  { "search/never-fewer", "the answer may hold more than match, never fewer.", KIT_NEEDS (search),
+    check_superset },
+  { "search/header-lookup",
+    "Messages of the account whose header field @name has exactly the decoded @value. Reports "
+    "rows mailbox by mailbox.",
     KIT_NEEDS (header_lookup), check_header_lookup },
   { NULL }
 };

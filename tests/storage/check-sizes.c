@@ -35,7 +35,8 @@ check_many (Kit *kit)
   all = kit_load (kit, &inbox, 0);
   difference = kit_load (kit, &inbox, before->info.highest_modseq);
   KIT_TRY (all != NULL && difference != NULL);
-  KIT_EXPECT (kit, all->rows->len == MANY / 2, "%u messages are left instead of %u", all->rows->len, MANY / 2);
+  KIT_EXPECT (kit, all->rows->len == MANY / 2, "%u messages are left instead of %u", all->rows->len,
+              MANY / 2);
   kit_index_apply (before, difference);
   unlike = kit_index_compare (before, all);
   KIT_EXPECT (kit, unlike == NULL, "the difference does not lead to the state: %s", unlike);
@@ -54,8 +55,9 @@ check_names (Kit *kit)
     g_string_append (deep, "/d");
   KIT_TRY (account != 0 && kit_mailbox_new (kit, account, flat, &mailbox)
            && kit_mailbox_new (kit, account, deep->str, &mailbox));
-  KIT_EXPECT (kit, kit_mailbox_find (kit, account, flat, &info) && kit_mailbox_find (kit, account, deep->str, &info),
-              "a name of %u octets was not kept", CF_MAILBOX_NAME_MAX);
+  KIT_EXPECT (
+      kit, kit_mailbox_find (kit, account, flat, &info) && kit_mailbox_find (kit, account, deep->str, &info),
+      "a name of %u octets was not kept", CF_MAILBOX_NAME_MAX);
 }
 
 static void
@@ -76,7 +78,8 @@ check_keywords (Kit *kit)
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit, kit_index_find (index, 1)->keywords == wanted, "%u of 1000 keywords were kept",
               (guint) cf_keywords_get_n (kit_index_find (index, 1)->keywords));
-  KIT_EXPECT (kit, cf_keywords_get_n (kit_index_find (index, 2)->keywords) == 999, "one of 1000 could not be removed");
+  KIT_EXPECT (kit, cf_keywords_get_n (kit_index_find (index, 2)->keywords) == 999,
+              "one of 1000 could not be removed");
 }
 
 static void
@@ -93,13 +96,14 @@ check_large_uids (Kit *kit)
   op = kit_op_store (batch, "4294967295", CF_STORE_ADD, CF_FLAG_DRAFT, NULL);
   kit_batch_add (batch, &op);
   KIT_TRY (kit_commit (kit, batch));
-  KIT_EXPECT (kit, kit_index_find (batch->index[0], 3)->flags == CF_FLAG_SEEN, "1:4294967295 does not include UID 3");
+  KIT_EXPECT (kit, kit_index_find (batch->index[0], 3)->flags == CF_FLAG_SEEN,
+              "1:4294967295 does not include UID 3");
 }
 
-const KitCheck kit_size_checks[] = {
-  { "size/messages", "Everything holds for 10,000 messages and UID sets of thousands of ranges.", 0, check_many },
-  { "size/uids", "UIDs are 32 bits wide.", 0, check_large_uids },
-  { "size/names", "CF_MAILBOX_NAME_MAX: mailbox names have up to 1000 octets.", 0, check_names },
-  { "size/keywords", "A message may have 1000 keywords.", 0, check_keywords },
-  { NULL }
-};
+const KitCheck kit_size_checks[]
+    = { { "size/messages", "Everything holds for 10,000 messages and UID sets of thousands of ranges.", 0,
+          check_many },
+        { "size/uids", "UIDs are 32 bits wide.", 0, check_large_uids },
+        { "size/names", "CF_MAILBOX_NAME_MAX: mailbox names have up to 1000 octets.", 0, check_names },
+        { "size/keywords", "A message may have 1000 keywords.", 0, check_keywords },
+        { NULL } };

@@ -19,7 +19,8 @@ rename_mailbox (Kit *kit, CfAccountId account, const char *from, const char *to)
   g_autoptr (GError) error = NULL;
 
   if (!kit->slots->mailbox_rename (kit->conn, kit_call (kit), account, from, to, &error))
-    return kit_fail (kit, "renaming %s to %s failed: %s", from, to, error != NULL ? error->message : "no error set");
+    return kit_fail (kit, "renaming %s to %s failed: %s", from, to,
+                     error != NULL ? error->message : "no error set");
   return TRUE;
 }
 
@@ -60,11 +61,12 @@ check_create (Kit *kit)
   KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "a", &mailbox));
   KIT_EXPECT (kit,
               kit->slots->mailbox_create (kit->conn, kit_call (kit), account, "a/b/c",
-                                          CF_SPECIAL_USE_SENT | CF_SPECIAL_USE_ARCHIVE, &created.sink, &error),
+                                          CF_SPECIAL_USE_SENT | CF_SPECIAL_USE_ARCHIVE, &created.sink,
+                                          &error),
               "mailbox_create failed: %s", error != NULL ? error->message : "no error set");
   KIT_EXPECT (kit, g_str_equal (names->str, "a/b,a/b/c,"), "the sink was told of \"%s\"", names->str);
-  KIT_EXPECT (kit, created.special_use == (CF_SPECIAL_USE_SENT | CF_SPECIAL_USE_ARCHIVE), "special_use is 0x%x",
-              created.special_use);
+  KIT_EXPECT (kit, created.special_use == (CF_SPECIAL_USE_SENT | CF_SPECIAL_USE_ARCHIVE),
+              "special_use is 0x%x", created.special_use);
   KIT_EXPECT (kit, kit_mailbox_find (kit, account, "a/b", &info) && info.special_use == 0,
               "the parent got the special use of its child");
   KIT_TRY (tree_is (kit, account, "INBOX,a,a/b,a/b/c"));
@@ -75,7 +77,8 @@ check_create (Kit *kit)
 static void
 check_order (Kit *kit)
 {
-  static const char *const names[] = { "\xc3\xa4", "a.b", "a", "a/b", "Z", "a b", "a/\xe2\x82\xac", "inbox2" };
+  static const char *const names[]
+      = { "\xc3\xa4", "a.b", "a", "a/b", "Z", "a b", "a/\xe2\x82\xac", "inbox2" };
   CfAccountId account = kit_account_new (kit, NULL);
   KitMailbox mailbox;
 
@@ -93,14 +96,16 @@ check_rename (Kit *kit)
   CfMailboxInfo before, after;
   g_autoptr (KitIndex) index = NULL;
 
-  KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "a", &a) && kit_mailbox_new (kit, account, "a/b", &b)
-           && kit_mailbox_new (kit, account, "a0", &aa) && kit_append_many (kit, &b, 2));
+  KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "a", &a)
+           && kit_mailbox_new (kit, account, "a/b", &b) && kit_mailbox_new (kit, account, "a0", &aa)
+           && kit_append_many (kit, &b, 2));
   KIT_TRY (kit_mailbox_find (kit, account, "a/b", &before));
   KIT_TRY (rename_mailbox (kit, account, "a", "x/y"));
   KIT_TRY (tree_is (kit, account, "INBOX,a0,x,x/y,x/y/b"));
   KIT_EXPECT (kit, kit_mailbox_find (kit, account, "x/y/b", &after), "x/y/b cannot be found");
-  KIT_EXPECT (kit, after.id == before.id && after.uid_validity == before.uid_validity
-                       && after.uid_next == before.uid_next,
+  KIT_EXPECT (kit,
+              after.id == before.id && after.uid_validity == before.uid_validity
+                  && after.uid_next == before.uid_next,
               "id, UIDVALIDITY or UIDNEXT changed");
   index = kit_load (kit, &b, 0);
   KIT_TRY (index != NULL);
@@ -116,7 +121,8 @@ check_rename_errors (Kit *kit)
   gboolean ok;
 
   KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "a/x", &mailbox)
-           && kit_mailbox_new (kit, account, "b", &mailbox) && kit_mailbox_new (kit, account, "c/x", &mailbox));
+           && kit_mailbox_new (kit, account, "b", &mailbox)
+           && kit_mailbox_new (kit, account, "c/x", &mailbox));
   ok = kit->slots->mailbox_rename (kit->conn, kit_call (kit), account, "none", "d", &error);
   KIT_TRY (kit_failed_with (kit, "renaming what is not there", ok, &error, CF_ERROR_NONEXISTENT));
   ok = kit->slots->mailbox_rename (kit->conn, kit_call (kit), account, "a", "b", &error);
@@ -137,7 +143,8 @@ check_rename_rowless (Kit *kit)
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
-  KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "c/x", &child) && kit_mailbox_new (kit, account, "d/x", &other));
+  KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "c/x", &child)
+           && kit_mailbox_new (kit, account, "d/x", &other));
   KIT_EXPECT (kit, kit_mailbox_find (kit, account, "c", &info), "the missing parent was not created");
   parent = (KitMailbox){ account, info.id };
   KIT_TRY (delete_mailbox (kit, &parent));
@@ -146,10 +153,12 @@ check_rename_rowless (Kit *kit)
   KIT_TRY (delete_mailbox (kit, &parent));
   KIT_TRY (tree_is (kit, account, "INBOX,c/x,d/x"));
   ok = kit->slots->mailbox_rename (kit->conn, kit_call (kit), account, "c", "d", &error);
-  KIT_TRY (kit_failed_with (kit, "a rename that collides below the new name", ok, &error, CF_ERROR_ALREADYEXISTS));
+  KIT_TRY (
+      kit_failed_with (kit, "a rename that collides below the new name", ok, &error, CF_ERROR_ALREADYEXISTS));
   KIT_TRY (tree_is (kit, account, "INBOX,c/x,d/x"));
   KIT_TRY (rename_mailbox (kit, account, "c", "e"));
-  KIT_EXPECT (kit, kit_mailbox_find (kit, account, "e/x", &info) && info.id == child.id, "c/x did not become e/x");
+  KIT_EXPECT (kit, kit_mailbox_find (kit, account, "e/x", &info) && info.id == child.id,
+              "c/x did not become e/x");
   KIT_EXPECT (kit, !kit_mailbox_find (kit, account, "c/x", &info), "c/x is still there");
 }
 
@@ -167,7 +176,8 @@ check_rename_inbox (Kit *kit)
   old = (KitMailbox){ account, inbox.id };
   KIT_TRY (kit_append_many (kit, &old, 3) && rename_mailbox (kit, account, "INBOX", "old/mail"));
   KIT_TRY (tree_is (kit, account, "INBOX,INBOX/child,old,old/mail"));
-  KIT_EXPECT (kit, kit_mailbox_find (kit, account, "old/mail", &moved) && moved.id == inbox.id, "its row did not move");
+  KIT_EXPECT (kit, kit_mailbox_find (kit, account, "old/mail", &moved) && moved.id == inbox.id,
+              "its row did not move");
   KIT_EXPECT (kit, kit_mailbox_find (kit, account, "INBOX", &fresh), "no new INBOX took its place");
   KIT_EXPECT (kit, fresh.id != inbox.id && fresh.uid_validity > inbox.uid_validity,
               "the new INBOX has UIDVALIDITY %u, the old one had %u", fresh.uid_validity, inbox.uid_validity);
@@ -189,7 +199,8 @@ check_delete (Kit *kit)
   gboolean ok;
 
   KIT_TRY (account != 0 && kit_mailbox_new (kit, account, "a", &parent)
-           && kit_mailbox_new (kit, account, "a/b", &child) && kit_append (kit, &parent, KIT_MESSAGE, 0) != 0);
+           && kit_mailbox_new (kit, account, "a/b", &child)
+           && kit_append (kit, &parent, KIT_MESSAGE, 0) != 0);
   KIT_TRY (delete_mailbox (kit, &parent) && tree_is (kit, account, "INBOX,a/b"));
   query.mailbox = parent.id;
   ok = kit->slots->index_load (kit->conn, kit_call (kit), &query, &index->sink, &error);
@@ -226,8 +237,8 @@ check_uid_validity (Kit *kit)
 
     KIT_TRY (kit_mailbox_new (kit, account, "again", &mailbox));
     KIT_EXPECT (kit, kit_mailbox_find (kit, account, "again", &info), "a new mailbox is not listed");
-    KIT_EXPECT (kit, info.uid_validity > last, "UIDVALIDITY %u, after %u before it was deleted", info.uid_validity,
-                last);
+    KIT_EXPECT (kit, info.uid_validity > last, "UIDVALIDITY %u, after %u before it was deleted",
+                info.uid_validity, last);
     last = info.uid_validity;
     KIT_TRY (delete_mailbox (kit, &mailbox));
   }
@@ -244,16 +255,19 @@ check_status (Kit *kit)
 
   KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 10));
   KIT_TRY (kit_store (kit, &inbox, "1:4", CF_STORE_ADD, CF_FLAG_SEEN, NULL)
-           && kit_store (kit, &inbox, "3:5", CF_STORE_ADD, CF_FLAG_DELETED, NULL) && kit_expunge (kit, &inbox, "10"));
-  KIT_EXPECT (kit, kit->slots->mailbox_status (kit->conn, kit_call (kit), inbox.account, "INBOX", &status, &error),
+           && kit_store (kit, &inbox, "3:5", CF_STORE_ADD, CF_FLAG_DELETED, NULL)
+           && kit_expunge (kit, &inbox, "10"));
+  KIT_EXPECT (kit,
+              kit->slots->mailbox_status (kit->conn, kit_call (kit), inbox.account, "INBOX", &status, &error),
               "mailbox_status failed: %s", error != NULL ? error->message : "no error set");
   index = kit_load (kit, &inbox, 0);
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit,
               status.messages == 9 && status.unseen == 5 && status.deleted == 3 && status.recent == 9
                   && status.octets == 9 * strlen (KIT_MESSAGE),
-              "messages %u, unseen %u, deleted %u, recent %u, octets %u; 9, 5, 3, 9, %u were due", status.messages,
-              status.unseen, status.deleted, status.recent, (guint) status.octets, (guint) (9 * strlen (KIT_MESSAGE)));
+              "messages %u, unseen %u, deleted %u, recent %u, octets %u; 9, 5, 3, 9, %u were due",
+              status.messages, status.unseen, status.deleted, status.recent, (guint) status.octets,
+              (guint) (9 * strlen (KIT_MESSAGE)));
   KIT_EXPECT (kit,
               status.info.id == inbox.id && status.info.uid_next == index->info.uid_next
                   && status.info.uid_validity == index->info.uid_validity
@@ -263,25 +277,31 @@ check_status (Kit *kit)
   KIT_TRY (kit_failed_with (kit, "mailbox_status of what is not there", ok, &error, CF_ERROR_NONEXISTENT));
 }
 
-const KitCheck kit_tree_checks[] = {
-  { "tree/create", "Creates a mailbox and each missing parent. The sink gets the new ones, parents first. "
-                   "CF_ERROR_ALREADYEXISTS when @name is there.",
-    0, check_create },
-  { "tree/list-order", "Every mailbox of the account, in octet order of names.", 0, check_order },
-  { "tree/rename", "Gives @from and all below it a new name, and creates missing parents of @to; ids, UIDs, "
-                   "UIDVALIDITY and attributes stay.",
-    0, check_rename },
-  { "tree/rename-errors", "CF_ERROR_NONEXISTENT: neither. CF_ERROR_ALREADYEXISTS: @to is there.", 0,
-    check_rename_errors },
-  { "tree/rename-without-row", "@from may have no row of its own when only mailboxes below it exist. "
-                               "CF_ERROR_ALREADYEXISTS: a name below @to that would collide is there.",
-    0, check_rename_rowless },
-  { "tree/rename-inbox", "INBOX is special: its row moves to @to without those below it, and a new empty INBOX "
-                         "takes its place.",
-    0, check_rename_inbox },
-  { "tree/delete", "Deletes the mailbox with its messages and attributes, not those below it.", 0, check_delete },
-  { "tree/foreign-account", "An account's data is reachable only through that account's id.", 0, check_foreign },
-  { "tree/uid-validity-is-new", "Its UIDVALIDITY is never given out again in the account.", 0, check_uid_validity },
-  { "tree/status", "Counts for STATUS.", KIT_NEEDS (mailbox_status), check_status },
-  { NULL }
-};
+const KitCheck kit_tree_checks[]
+    = { { "tree/create",
+          "Creates a mailbox and each missing parent. The sink gets the new ones, parents first. "
+          "CF_ERROR_ALREADYEXISTS when @name is there.",
+          0, check_create },
+        { "tree/list-order", "Every mailbox of the account, in octet order of names.", 0, check_order },
+        { "tree/rename",
+          "Gives @from and all below it a new name, and creates missing parents of @to; ids, UIDs, "
+          "UIDVALIDITY and attributes stay.",
+          0, check_rename },
+        { "tree/rename-errors", "CF_ERROR_NONEXISTENT: neither. CF_ERROR_ALREADYEXISTS: @to is there.", 0,
+          check_rename_errors },
+        { "tree/rename-without-row",
+          "@from may have no row of its own when only mailboxes below it exist. "
+          "CF_ERROR_ALREADYEXISTS: a name below @to that would collide is there.",
+          0, check_rename_rowless },
+        { "tree/rename-inbox",
+          "INBOX is special: its row moves to @to without those below it, and a new empty INBOX "
+          "takes its place.",
+          0, check_rename_inbox },
+        { "tree/delete", "Deletes the mailbox with its messages and attributes, not those below it.", 0,
+          check_delete },
+        { "tree/foreign-account", "An account's data is reachable only through that account's id.", 0,
+          check_foreign },
+        { "tree/uid-validity-is-new", "Its UIDVALIDITY is never given out again in the account.", 0,
+          check_uid_validity },
+        { "tree/status", "Counts for STATUS.", KIT_NEEDS (mailbox_status), check_status },
+        { NULL } };

@@ -44,16 +44,17 @@ check_keeps_used (Kit *kit)
     kit_batch_add (batch, &op);
     n = 2;
   }
-  KIT_TRY (kit_commit (kit, batch) && kit_copy (kit, &inbox, "1:2", &other) && kit_expunge (kit, &inbox, "1:2"));
+  KIT_TRY (kit_commit (kit, batch) && kit_copy (kit, &inbox, "1:2", &other)
+           && kit_expunge (kit, &inbox, "1:2"));
   KIT_TRY (collect_all (kit, 0));
   index = kit_load (kit, &other, 0);
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit, index->rows->len == n, "%u of %u copies are there", index->rows->len, n);
-  KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (index, 1)->content, (const guint8 *) KIT_MESSAGE,
-                           strlen (KIT_MESSAGE)));
+  KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (index, 1)->content,
+                           (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
   if (n == 2)
-    KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (index, 2)->content, g_bytes_get_data (octets, NULL),
-                             100000));
+    KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (index, 2)->content,
+                             g_bytes_get_data (octets, NULL), 100000));
 }
 
 static void
@@ -96,7 +97,8 @@ check_object_grace (Kit *kit)
   kept = kit_batch_new (&inbox, NULL, 0, 0, 0);
   op = kit_op_append_object (kept, "A: b\r\n\r\n", octets, object, "");
   kit_batch_add (kept, &op);
-  KIT_TRY (kit_commit (kit, kept) && kit_expunge (kit, &inbox, "1") && collect_all (kit, 0) && collect_all (kit, 0));
+  KIT_TRY (kit_commit (kit, kept) && kit_expunge (kit, &inbox, "1") && collect_all (kit, 0)
+           && collect_all (kit, 0));
   gone = kit_batch_new (&inbox, NULL, 0, 0, 0);
   op = kit_op_append_object (gone, "A: b\r\n\r\n", octets, object, "");
   kit_batch_add (gone, &op);
@@ -144,11 +146,15 @@ check_restored (Kit *kit)
   g_autoptr (GError) error = NULL;
 
   KIT_TRY (kit_inbox_new (kit, &inbox) && kit_mailbox_new (kit, inbox.account, "other", &other));
-  KIT_EXPECT (kit, kit_mailbox_find (kit, inbox.account, "INBOX", &a) && kit_mailbox_find (kit, inbox.account, "other", &b),
+  KIT_EXPECT (kit,
+              kit_mailbox_find (kit, inbox.account, "INBOX", &a)
+                  && kit_mailbox_find (kit, inbox.account, "other", &b),
               "mailboxes are not listed");
   KIT_EXPECT (kit, kit->slots->restored (kit->conn, kit_call (kit), &error), "restored failed: %s",
               error != NULL ? error->message : "no error set");
-  KIT_EXPECT (kit, kit_mailbox_find (kit, inbox.account, "INBOX", &a2) && kit_mailbox_find (kit, inbox.account, "other", &b2),
+  KIT_EXPECT (kit,
+              kit_mailbox_find (kit, inbox.account, "INBOX", &a2)
+                  && kit_mailbox_find (kit, inbox.account, "other", &b2),
               "mailboxes are not listed");
   KIT_EXPECT (kit, MIN (a2.uid_validity, b2.uid_validity) > MAX (a.uid_validity, b.uid_validity),
               "UIDVALIDITY was %u and %u, and is %u and %u", a.uid_validity, b.uid_validity, a2.uid_validity,
@@ -170,23 +176,26 @@ check_schema (Kit *kit)
   g_autoptr (GError) error = NULL;
   guint current = 0, wanted = 0;
 
-  KIT_EXPECT (kit, kit->slots->schema_version (kit->store, &current, &wanted, &error), "schema_version failed: %s",
-              error != NULL ? error->message : "no error set");
-  KIT_EXPECT (kit, current == wanted && wanted > 0, "a new store has schema %u, the plugin wants %u", current, wanted);
+  KIT_EXPECT (kit, kit->slots->schema_version (kit->store, &current, &wanted, &error),
+              "schema_version failed: %s", error != NULL ? error->message : "no error set");
+  KIT_EXPECT (kit, current == wanted && wanted > 0, "a new store has schema %u, the plugin wants %u", current,
+              wanted);
 }
 
-const KitCheck kit_upkeep_checks[] = {
-  { "upkeep/probe", "Is the store there again?", KIT_NEEDS (probe), check_probe },
-  { "upkeep/schema", "The schema's number, and the number this plugin wants.", KIT_NEEDS (schema_version), check_schema },
-  { "upkeep/collect-keeps-what-is-used", "Frees content and objects that nothing refers to.", KIT_NEEDS (collect),
-    check_keeps_used },
-  { "upkeep/collect-grace", "nothing has touched for @grace seconds; content stays readable until collect takes it.",
-    KIT_NEEDS (collect), check_frees },
-  { "upkeep/collect-objects", "An object that is there already is touched, so that collect leaves it for the grace "
-                              "period.",
-    KIT_NEEDS (collect), check_object_grace },
-  { "upkeep/check-finds-nothing", "Verifies invariants and content hashes; @finding for each fault.", KIT_NEEDS (check),
-    check_check },
-  { "upkeep/restored", "gives every mailbox a new UIDVALIDITY.", KIT_NEEDS (restored), check_restored },
-  { NULL }
-};
+const KitCheck kit_upkeep_checks[]
+    = { { "upkeep/probe", "Is the store there again?", KIT_NEEDS (probe), check_probe },
+        { "upkeep/schema", "The schema's number, and the number this plugin wants.",
+          KIT_NEEDS (schema_version), check_schema },
+        { "upkeep/collect-keeps-what-is-used", "Frees content and objects that nothing refers to.",
+          KIT_NEEDS (collect), check_keeps_used },
+        { "upkeep/collect-grace",
+          "nothing has touched for @grace seconds; content stays readable until collect takes it.",
+          KIT_NEEDS (collect), check_frees },
+        { "upkeep/collect-objects",
+          "An object that is there already is touched, so that collect leaves it for the grace "
+          "period.",
+          KIT_NEEDS (collect), check_object_grace },
+        { "upkeep/check-finds-nothing", "Verifies invariants and content hashes; @finding for each fault.",
+          KIT_NEEDS (check), check_check },
+        { "upkeep/restored", "gives every mailbox a new UIDVALIDITY.", KIT_NEEDS (restored), check_restored },
+        { NULL } };

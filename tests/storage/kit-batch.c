@@ -18,8 +18,8 @@ owned_free (gpointer data)
 }
 
 KitBatch *
-kit_batch_new (const KitMailbox *mailbox, const KitMailbox *destination, guint64 max_octets, guint64 max_messages,
-               guint64 since)
+kit_batch_new (const KitMailbox *mailbox, const KitMailbox *destination, guint64 max_octets,
+               guint64 max_messages, guint64 since)
 {
   KitBatch *batch = g_new0 (KitBatch, 1);
   guint n = destination != NULL && destination->id != mailbox->id ? 2 : 1;
@@ -109,7 +109,8 @@ kit_op_annotate (KitBatch *batch, const char *uids, const char *key, const char 
   attribute->struct_size = sizeof *attribute;
   attribute->key = key;
   if (value != NULL)
-    attribute->value = kit_batch_own (batch, g_bytes_new (value, strlen (value)), (GDestroyNotify) g_bytes_unref);
+    attribute->value
+        = kit_batch_own (batch, g_bytes_new (value, strlen (value)), (GDestroyNotify) g_bytes_unref);
   list[0] = attribute;
   op.n_attributes = 1;
   op.attributes = list;
@@ -172,7 +173,8 @@ kit_commit (Kit *kit, KitBatch *batch)
     return FALSE;
   for (guint i = 0; i < cf_write_batch_get_n_ops (batch->batch); i++)
     if (kit_batch_result (batch, i)->error != NULL)
-      return kit_fail (kit, "operation %u of a commit failed: %s", i, kit_batch_result (batch, i)->error->message);
+      return kit_fail (kit, "operation %u of a commit failed: %s", i,
+                       kit_batch_result (batch, i)->error->message);
   return TRUE;
 }
 
@@ -182,10 +184,10 @@ kit_op_failed_with (Kit *kit, KitBatch *batch, guint i, CfError code)
   const GError *error = kit_batch_result (batch, i)->error;
 
   if (error == NULL)
-    return kit_fail (kit, "operation %u succeeded; error code %d was due", i, (int) code);
+    return kit_fail (kit, "operation %u succeeded; CF_ERROR_%s was due", i, kit_error_name (code));
   if (!g_error_matches (error, CF_ERROR, (int) code))
-    return kit_fail (kit, "operation %u failed with code %d (%s), not with %d", i, error->code, error->message,
-                     (int) code);
+    return kit_fail (kit, "operation %u failed with CF_ERROR_%s (%s), not with CF_ERROR_%s", i,
+                     kit_error_name (error->code), error->message, kit_error_name (code));
   return TRUE;
 }
 

@@ -91,9 +91,8 @@ kit_load (Kit *kit, const KitMailbox *mailbox, guint64 since)
 {
   g_autoptr (KitIndex) index = kit_index_new ();
   g_autoptr (GError) error = NULL;
-  CfIndexQuery query = {
-    .struct_size = sizeof query, .account = mailbox->account, .mailbox = mailbox->id, .since = since
-  };
+  CfIndexQuery query
+      = { .struct_size = sizeof query, .account = mailbox->account, .mailbox = mailbox->id, .since = since };
 
   if (!kit->slots->index_load (kit->conn, kit_call (kit), &query, &index->sink, &error)) {
     kit_fail (kit, "index_load failed: %s", error != NULL ? error->message : "without an error");
@@ -112,14 +111,16 @@ kit_index_verify (Kit *kit, const KitIndex *index, guint64 since)
   const CfMailboxInfo *info = &index->info;
 
   if (index->disorder != NULL)
-    return kit_fail (kit, "the report breaks the order \"mailbox; reset; then expunged and row calls, rows in "
-                          "ascending UID order\": %s",
+    return kit_fail (kit,
+                     "the report breaks the order \"mailbox; reset; then expunged and row calls, rows in "
+                     "ascending UID order\": %s",
                      index->disorder);
   if (index->n_mailboxes != 1)
     return kit_fail (kit, "the report names %u mailboxes", index->n_mailboxes);
   if (info->highest_modseq < 1 || info->uid_next < 1 || info->recent_uid < 1 || info->uid_validity < 1)
-    return kit_fail (kit, "UIDVALIDITY %u, UIDNEXT %u, HIGHESTMODSEQ %" G_GUINT64_FORMAT ", recent_uid %u: none "
-                          "may be 0",
+    return kit_fail (kit,
+                     "UIDVALIDITY %u, UIDNEXT %u, HIGHESTMODSEQ %" G_GUINT64_FORMAT ", recent_uid %u: none "
+                     "may be 0",
                      info->uid_validity, info->uid_next, info->highest_modseq, info->recent_uid);
   for (guint i = 0; i < index->rows->len; i++) {
     const CfIndexRow *row = &g_array_index (index->rows, CfIndexRow, i);
@@ -130,7 +131,8 @@ kit_index_verify (Kit *kit, const KitIndex *index, guint64 since)
       return kit_fail (kit, "UID %u has MODSEQ %" G_GUINT64_FORMAT ", above HIGHESTMODSEQ %" G_GUINT64_FORMAT,
                        row->uid, row->modseq, info->highest_modseq);
     if (!index->reset && row->modseq <= since)
-      return kit_fail (kit, "UID %u with MODSEQ %" G_GUINT64_FORMAT " in a difference since %" G_GUINT64_FORMAT,
+      return kit_fail (kit,
+                       "UID %u with MODSEQ %" G_GUINT64_FORMAT " in a difference since %" G_GUINT64_FORMAT,
                        row->uid, row->modseq, since);
     if (row->content == 0)
       return kit_fail (kit, "UID %u has content id 0", row->uid);
@@ -185,8 +187,7 @@ kit_index_apply (KitIndex *index, const KitIndex *difference)
   g_array_set_clear_func (index->rows, row_clear);
   while (i < old->len || j < difference->rows->len) {
     const CfIndexRow *a = i < old->len ? &g_array_index (old, CfIndexRow, i) : NULL;
-    const CfIndexRow *b
-        = j < difference->rows->len ? &g_array_index (difference->rows, CfIndexRow, j) : NULL;
+    const CfIndexRow *b = j < difference->rows->len ? &g_array_index (difference->rows, CfIndexRow, j) : NULL;
     const CfIndexRow *next = b == NULL || (a != NULL && a->uid < b->uid) ? a : b;
 
     i += a != NULL && next->uid == a->uid;
@@ -208,13 +209,14 @@ kit_index_compare (const KitIndex *a, const KitIndex *b)
   if (!g_str_equal (uids_a, uids_b))
     return g_strdup_printf ("UIDs %.300s and %.300s", uids_a, uids_b);
   for (guint i = 0; i < a->rows->len; i++) {
-    const CfIndexRow *x = &g_array_index (a->rows, CfIndexRow, i), *y = &g_array_index (b->rows, CfIndexRow, i);
+    const CfIndexRow *x = &g_array_index (a->rows, CfIndexRow, i),
+                     *y = &g_array_index (b->rows, CfIndexRow, i);
 
     if (x->flags != y->flags || x->keywords != y->keywords)
       return g_strdup_printf ("UID %u: flags 0x%x and 0x%x, or keywords", x->uid, x->flags, y->flags);
     if (x->modseq != y->modseq)
-      return g_strdup_printf ("UID %u: MODSEQ %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT, x->uid, x->modseq,
-                              y->modseq);
+      return g_strdup_printf ("UID %u: MODSEQ %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT, x->uid,
+                              x->modseq, y->modseq);
     if (x->content != y->content || x->size != y->size || x->internal_date != y->internal_date
         || x->zone != y->zone || x->save_date != y->save_date)
       return g_strdup_printf ("UID %u: content, size or dates", x->uid);

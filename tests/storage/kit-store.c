@@ -13,9 +13,8 @@ kit_account_new (Kit *kit, char **out_name)
 {
   static gint last; /* atomic; the process id tells apart runs against one durable store */
   g_autoptr (GError) error = NULL;
-  g_autofree char *name
-      = g_strdup_printf ("kit-%d-%" G_GINT64_FORMAT "-%d@example.org", (int) getpid (), g_get_real_time (),
-                         g_atomic_int_add (&last, 1));
+  g_autofree char *name = g_strdup_printf ("kit-%d-%" G_GINT64_FORMAT "-%d@example.org", (int) getpid (),
+                                           g_get_real_time (), g_atomic_int_add (&last, 1));
   CfAccountId id = 0;
 
   if (!kit->slots->account_create (kit->conn, kit_call (kit), name, &id, &error))
@@ -247,10 +246,12 @@ kit_content_is (Kit *kit, CfAccountId account, CfContentId content, const guint8
   if (read->missing)
     return kit_fail (kit, "the content is missing");
   if (read->octets->len != length)
-    return kit_fail (kit, "%" G_GSIZE_FORMAT " octets were appended, %u came back", length, read->octets->len);
+    return kit_fail (kit, "%" G_GSIZE_FORMAT " octets were appended, %u came back", length,
+                     read->octets->len);
   for (gsize i = 0; i < length; i++)
     if (read->octets->data[i] != octets[i])
-      return kit_fail (kit, "octet %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " was 0x%02x and came back as 0x%02x",
+      return kit_fail (kit,
+                       "octet %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " was 0x%02x and came back as 0x%02x",
                        i, length, octets[i], read->octets->data[i]);
   return TRUE;
 }

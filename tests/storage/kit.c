@@ -2,24 +2,25 @@
  *
  *   coffer-conformance [--only=PREFIX] [--durable] PLUGIN.so [KEY=VALUE...]
  *
- * KEY=VALUE are lines of the plugin's group in coffer.conf; they must name a place where the store may make a new,
- * empty store. The report is TAP (testanything.org): one line for each check, and below one that failed the rule of
- * coffer/storage.h that it checks and what was seen instead. Exit status: 0 passed, 1 failed, 2 could not be run.
+ * KEY=VALUE are lines of the plugin's group in coffer.conf; they must name a place where the store may make a
+ * new, empty store. The report is TAP (testanything.org): one line for each check, and below one that failed
+ * the rule of coffer/storage.h that it checks and what was seen instead. Exit status: 0 passed, 1 failed, 2
+ * could not be run.
  */
 #include "kit.h"
 
 #include "kit-load.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 struct _KitRun {
   const CfStorageClass *slots;
   CfStore *store;
   CfStoreConn *conn;
-  GMutex lock;     /* over the verdict */
-  char *seen;      /* why the check under way failed, or NULL */
-  char *skipped;   /* why it could not be made, or NULL */
+  GMutex lock;   /* over the verdict */
+  char *seen;    /* why the check under way failed, or NULL */
+  char *skipped; /* why it could not be made, or NULL */
   guint n, failed, skips;
 };
 
@@ -29,17 +30,18 @@ static struct {
   char **arguments;
 } options;
 
-static const GOptionEntry option_entries[] = {
-  { "only", 0, 0, G_OPTION_ARG_STRING, &options.only, "Only checks whose name begins with PREFIX", "PREFIX" },
-  { "durable", 0, 0, G_OPTION_ARG_NONE, &options.durable, "Fail a store that forgets all when it is closed", NULL },
-  { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.arguments, NULL, "PLUGIN.so [KEY=VALUE...]" },
-  { NULL }
-};
+static const GOptionEntry option_entries[] = { { "only", 0, 0, G_OPTION_ARG_STRING, &options.only,
+                                                 "Only checks whose name begins with PREFIX", "PREFIX" },
+                                               { "durable", 0, 0, G_OPTION_ARG_NONE, &options.durable,
+                                                 "Fail a store that forgets all when it is closed", NULL },
+                                               { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY,
+                                                 &options.arguments, NULL, "PLUGIN.so [KEY=VALUE...]" },
+                                               { NULL } };
 
 static const KitCheck *const tables[] = {
-  kit_account_checks, kit_tree_checks,      kit_index_checks,  kit_content_checks, kit_object_checks,
-  kit_commit_checks,  kit_copy_checks,      kit_group_checks,  kit_attribute_checks, kit_search_checks,
-  kit_size_checks,    kit_upkeep_checks,    kit_race_checks,   kit_lifetime_checks,
+  kit_account_checks, kit_tree_checks,   kit_index_checks, kit_content_checks,   kit_object_checks,
+  kit_commit_checks,  kit_copy_checks,   kit_group_checks, kit_attribute_checks, kit_search_checks,
+  kit_size_checks,    kit_upkeep_checks, kit_race_checks,  kit_lifetime_checks,
 };
 
 /* ---- The slots ----------------------------------------------------------------------------------------- */
@@ -49,17 +51,40 @@ static const struct {
   gsize offset;
   gboolean required;
 } slot_names[] = {
-#define SLOT(slot, required) { #slot, G_STRUCT_OFFSET (CfStorageClass, slot), required }
-  SLOT (open, TRUE),           SLOT (close, TRUE),           SLOT (connect, TRUE),
-  SLOT (disconnect, TRUE),     SLOT (probe, FALSE),          SLOT (schema_version, FALSE),
-  SLOT (schema_upgrade, FALSE), SLOT (account_create, TRUE), SLOT (account_lookup, TRUE),
-  SLOT (account_list, FALSE),  SLOT (account_update, FALSE), SLOT (account_delete, FALSE),
-  SLOT (mailbox_list, TRUE),   SLOT (mailbox_create, TRUE),  SLOT (mailbox_rename, TRUE),
-  SLOT (mailbox_delete, TRUE), SLOT (mailbox_status, FALSE), SLOT (index_load, TRUE),
-  SLOT (read, TRUE),           SLOT (object_put, FALSE),     SLOT (commit, TRUE),
-  SLOT (attribute_get, TRUE),  SLOT (attribute_set, TRUE),   SLOT (search, FALSE),
-  SLOT (header_lookup, FALSE), SLOT (watch, FALSE),          SLOT (unwatch, FALSE),
-  SLOT (collect, FALSE),       SLOT (backup, FALSE),         SLOT (check, FALSE),
+#define SLOT(slot, required)                                                                                 \
+  {                                                                                                          \
+#slot, G_STRUCT_OFFSET(CfStorageClass, slot), required                                                   \
+  }
+  SLOT (open, TRUE),
+  SLOT (close, TRUE),
+  SLOT (connect, TRUE),
+  SLOT (disconnect, TRUE),
+  SLOT (probe, FALSE),
+  SLOT (schema_version, FALSE),
+  SLOT (schema_upgrade, FALSE),
+  SLOT (account_create, TRUE),
+  SLOT (account_lookup, TRUE),
+  SLOT (account_list, FALSE),
+  SLOT (account_update, FALSE),
+  SLOT (account_delete, FALSE),
+  SLOT (mailbox_list, TRUE),
+  SLOT (mailbox_create, TRUE),
+  SLOT (mailbox_rename, TRUE),
+  SLOT (mailbox_delete, TRUE),
+  SLOT (mailbox_status, FALSE),
+  SLOT (index_load, TRUE),
+  SLOT (read, TRUE),
+  SLOT (object_put, FALSE),
+  SLOT (commit, TRUE),
+  SLOT (attribute_get, TRUE),
+  SLOT (attribute_set, TRUE),
+  SLOT (search, FALSE),
+  SLOT (header_lookup, FALSE),
+  SLOT (watch, FALSE),
+  SLOT (unwatch, FALSE),
+  SLOT (collect, FALSE),
+  SLOT (backup, FALSE),
+  SLOT (check, FALSE),
   SLOT (restored, FALSE),
 #undef SLOT
 };
@@ -80,9 +105,9 @@ report_slots (const CfStorageClass *slots)
     gboolean set = slot_is_set (slots, slot_names[i].offset);
 
     g_print ("# slot %-15s %s, %s\n", slot_names[i].name, slot_names[i].required ? "required" : "optional",
-             set                        ? "there"
-             : slot_names[i].required   ? "MISSING"
-                                        : "absent: its checks are skipped");
+             set                      ? "there"
+             : slot_names[i].required ? "MISSING"
+                                      : "absent: its checks are skipped");
     complete = complete && (set || !slot_names[i].required);
   }
   return complete;
@@ -120,19 +145,60 @@ kit_skip (Kit *kit, const char *why)
   kit->run->skipped = g_strdup (why);
 }
 
+const char *
+kit_error_name (int code)
+{
+#define CODE(name) [CF_ERROR_##name] = #name
+  static const char *const names[] = {
+    CODE (BAD),
+    CODE (CLIENTBUG),
+    CODE (NO),
+    CODE (UNAVAILABLE),
+    CODE (UNKNOWN),
+    CODE (AUTHENTICATIONFAILED),
+    CODE (AUTHORIZATIONFAILED),
+    CODE (EXPIRED),
+    CODE (PRIVACYREQUIRED),
+    CODE (CONTACTADMIN),
+    CODE (NOPERM),
+    CODE (INUSE),
+    CODE (EXPUNGEISSUED),
+    CODE (CORRUPTION),
+    CODE (SERVERBUG),
+    CODE (CANNOT),
+    CODE (LIMIT),
+    CODE (OVERQUOTA),
+    CODE (ALREADYEXISTS),
+    CODE (NONEXISTENT),
+    CODE (TRYCREATE),
+    CODE (BADCHARSET),
+    CODE (TOOBIG),
+    CODE (UNKNOWN_CTE),
+    CODE (USEATTR),
+    CODE (HASCHILDREN),
+    CODE (CONTENT_GONE),
+    CODE (NOT_SUPPORTED),
+  };
+#undef CODE
+
+  return code >= 0 && code < (int) G_N_ELEMENTS (names) && names[code] != NULL ? names[code]
+                                                                               : "an unknown code";
+}
+
 gboolean
 kit_failed_with (Kit *kit, const char *what, gboolean ok, GError **error, CfError code)
 {
   g_autoptr (GError) taken = g_steal_pointer (error);
 
   if (ok)
-    return kit_fail (kit, "%s succeeded; error code %d was due", what, (int) code);
+    return kit_fail (kit, "%s succeeded; CF_ERROR_%s was due", what, kit_error_name (code));
   if (taken == NULL)
     return kit_fail (kit, "%s returned FALSE without an error", what);
   if (taken->domain != CF_ERROR)
     return kit_fail (kit, "%s failed outside the domain CF_ERROR: %s", what, taken->message);
   if (taken->code != (int) code)
-    return kit_fail (kit, "%s failed with code %d (%s), not with %d", what, taken->code, taken->message, (int) code);
+    return kit_fail (kit, "%s failed with CF_ERROR_%s (%s), not with CF_ERROR_%s", what,
+                     kit_error_name (taken->code), taken->message, kit_error_name (code));
   return TRUE;
 }
 

@@ -43,6 +43,8 @@ gboolean kit_fail (Kit *kit, const char *format, ...) G_GNUC_PRINTF (2, 3);
 gboolean kit_has_failed (Kit *kit);
 /* The check cannot be made on this store. */
 void kit_skip (Kit *kit, const char *why);
+/* "NONEXISTENT" for CF_ERROR_NONEXISTENT. */
+const char *kit_error_name (int code);
 /* @ok and @error as a slot left them: TRUE if it failed with @code and left @error in CF_ERROR. */
 gboolean kit_failed_with (Kit *kit, const char *what, gboolean ok, GError **error, CfError code);
 
