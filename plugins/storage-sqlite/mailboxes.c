@@ -124,34 +124,61 @@ slot_mailbox_list (CfStoreConn *conn, const CfCall *call, CfAccountId account, C
   return ok;
 }
 
-gboolean
-slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
-                     CfMailboxStatus *out_status, GError **error)
+/* The messages from @recent_uid on: a range at the end of the mailbox. */
+static gboolean
+mailbox_count_recent (Db *db, CfAccountId account, const CfMailboxInfo *info, guint32 *out_count,
+                      GError **error)
 {
-  Db *db = conn->db;
-  g_autoptr (DbRows) rows = NULL;
-  CfMailboxInfo info;
-  int step;
+  gint64 count;
 
-  db->deadline = call->deadline;
-  rows = db_query (db, error,
-                   "SELECT " MAILBOX_COLUMNS ", messages, unseen, deleted, octets FROM mailbox"
-                   " WHERE account = ? AND name = ?",
-                   INT (account), TEXT (name));
-  step = rows != NULL ? db_next (db, rows, error) : -1;
+  if (db_get (db, &count, error,
+              "SELECT count(*) FROM placement WHERE account = ? AND mailbox = ? AND uid >= ?", INT (account),
+              INT (info->id), INT (info->recent_uid))
+      < 0)
+    return FALSE;
+  *out_count = (guint32) count;
+  return TRUE;
+}
+
+static gboolean
+mailbox_read_status (CfStore *store, Db *db, CfAccountId account, const char *name, CfMailboxStatus *status,
+                     GError **error)
+{
+  g_autoptr (DbRows) rows
+      = db_query (db, error,
+                  "SELECT " MAILBOX_COLUMNS ", messages, unseen, deleted, octets FROM mailbox"
+                  " WHERE account = ? AND name = ?",
+                  INT (account), TEXT (name));
+  int step = rows != NULL ? db_next (db, rows, error) : -1;
+
   if (step == 0)
     mailbox_set_missing (error);
   if (step <= 0)
     return FALSE;
-  mailbox_read_info (conn->store, rows, &info);
-  info.name = name;
-  *out_status = (CfMailboxStatus){ .struct_size = sizeof *out_status,
-                                   .info = info,
-                                   .messages = (guint32) db_int (rows, 7),
-                                   .unseen = (guint32) db_int (rows, 8),
-                                   .deleted = (guint32) db_int (rows, 9),
-                                   .octets = (guint64) db_int (rows, 10) };
-  return TRUE;
+  *status = (CfMailboxStatus){ .struct_size = sizeof *status,
+                               .messages = (guint32) db_int (rows, 7),
+                               .unseen = (guint32) db_int (rows, 8),
+                               .deleted = (guint32) db_int (rows, 9),
+                               .octets = (guint64) db_int (rows, 10) };
+  mailbox_read_info (store, rows, &status->info);
+  status->info.name = name;
+  return mailbox_count_recent (db, account, &status->info, &status->recent, error);
+}
+
+gboolean
+slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                     CfMailboxStatus *out_status, GError **error)
+{
+  CfMailboxStatus status;
+  gboolean ok;
+
+  if (!db_begin_read (conn->db, call, error))
+    return FALSE;
+  ok = mailbox_read_status (conn->store, conn->db, account, name, &status, error);
+  db_end_read (conn->db);
+  if (ok)
+    *out_status = status;
+  return ok;
 }
 
 /* ---- Creating ---------------------------------------------------------------------------------------- */

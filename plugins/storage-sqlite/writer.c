@@ -15,7 +15,7 @@
 #define GROUP_MAX 256
 
 struct _WriterGroup {
-  guint members; /* threads that still look at this struct */
+  guint members; /* threads that still look at this struct, and one for the open transaction */
   guint joined;
   gboolean settled;
   GError *error; /* settled: why nothing of the group was stored, or NULL */
@@ -103,6 +103,7 @@ writer_settle (Writer *writer, GError *error)
   group->settled = TRUE;
   group->error = error;
   g_cond_broadcast (&group->cond);
+  writer_leave_group (group);
   writer_pass_turn (writer);
   g_mutex_unlock (&writer->lock);
 }
@@ -154,6 +155,8 @@ writer_begin (Writer *writer, const CfCall *call, GError **error)
   if (writer->group == NULL) {
     writer->group = g_new0 (WriterGroup, 1);
     g_cond_init (&writer->group->cond);
+    /* All who joined may have left, each with its own failure, before the next has come. */
+    writer->group->members = 1;
     opened = TRUE;
   }
   writer->group->members++;

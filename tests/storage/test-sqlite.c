@@ -172,6 +172,50 @@ test_group_commit (void)
   fixture_check (fixture);
 }
 
+static void
+ignore_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
+{
+}
+
+/* Every second request fails by itself. */
+static gpointer
+create_and_fail (gpointer data)
+{
+  Fixture *fixture = data;
+  CfStoreConn *conn = fixture_connect (fixture);
+  CfMailboxSink sink = { sizeof sink, ignore_mailbox };
+  static gint number;
+
+  for (guint i = 0; i < 200; i++) {
+    g_autofree char *name = g_strdup_printf ("box-%d", g_atomic_int_add (&number, 1));
+    g_autoptr (GError) error = NULL;
+
+    g_assert_false (
+        fixture->class->mailbox_create (conn, &fixture_call, fixture->account, "INBOX", 0, &sink, &error));
+    g_assert_error (error, CF_ERROR, CF_ERROR_ALREADYEXISTS);
+    g_clear_error (&error);
+    if (i % 10 == 0)
+      fixture->class->mailbox_create (conn, &fixture_call, fixture->account, name, 0, &sink, &error);
+    g_assert_no_error (error);
+  }
+  fixture->class->disconnect (conn);
+  return NULL;
+}
+
+/* A group of which all have left, as their requests failed, is still there for the next. */
+static void
+test_failing_group (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  GThread *threads[THREADS];
+
+  for (guint i = 0; i < THREADS; i++)
+    threads[i] = g_thread_new ("create", create_and_fail, fixture);
+  for (guint i = 0; i < THREADS; i++)
+    g_thread_join (threads[i]);
+  fixture_check (fixture);
+}
+
 static gpointer
 append_one (gpointer data)
 {
@@ -502,6 +546,7 @@ main (int argc, char **argv)
   g_test_add_func ("/storage/sqlite/file/not-a-database", test_not_a_database);
   g_test_add_func ("/storage/sqlite/durability/power-failure", test_power_failure);
   g_test_add_func ("/storage/sqlite/writer/group-commit", test_group_commit);
+  g_test_add_func ("/storage/sqlite/writer/failing-group", test_failing_group);
   g_test_add_func ("/storage/sqlite/writer/deadline", test_deadline);
   g_test_add_func ("/storage/sqlite/failure/io-error", test_io_error);
   g_test_add_func ("/storage/sqlite/failure/disk-full", test_disk_full);
