@@ -458,6 +458,7 @@ session_run (CfConn *conn, gpointer data, guint reasons)
 }
 
 const CfProtocol cf_imap_protocol = {
+  .struct_size = sizeof cf_imap_protocol,
   .name = "imap",
   .port = 143,
   .tls_port = 993,

@@ -38,6 +38,12 @@ static const Slot access_slots[] = {
   SLOT (CfAccessClass, rights),
 };
 
+static const Slot protocol_slots[] = {
+  SLOT (CfProtocol, opened),
+  SLOT (CfProtocol, run),
+  SLOT (CfProtocol, closed),
+};
+
 static const struct {
   gsize size;
   const Slot *slots;
@@ -47,6 +53,7 @@ static const struct {
   [CF_CLASS_AUTHENTICATION]
   = { sizeof (CfAuthenticationClass), authentication_slots, G_N_ELEMENTS (authentication_slots) },
   [CF_CLASS_ACCESS] = { sizeof (CfAccessClass), access_slots, G_N_ELEMENTS (access_slots) },
+  [CF_CLASS_PROTOCOL] = { sizeof (CfProtocol), protocol_slots, G_N_ELEMENTS (protocol_slots) },
 };
 
 /* An authentication class that only checks passwords has no mechanisms and needs none of their slots. */

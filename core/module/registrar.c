@@ -196,14 +196,8 @@ enter_class (CfRegistrar *registrar, CfClass *class, GError **error)
   g_autoptr (GError) reason = NULL;
   gpointer vtable;
 
-  if (class->kind == CF_CLASS_PROTOCOL && !registrar->core)
-    return refuse (registrar, error, "class %s: protocols are core's own", class->name);
   if (!enter (registrar, CF_ROW_CLASS, class->kind, "", class->name, class, error))
     return FALSE;
-  if (class->kind == CF_CLASS_PROTOCOL) {
-    g_ptr_array_add (cf_registry->protocols, (gpointer) class->vtable);
-    return TRUE;
-  }
   vtable = cf_registrar_dup_vtable (class, &reason);
   if (!vtable)
     return refuse (registrar, error, "class %s: %s", class->name, reason->message);
@@ -213,6 +207,8 @@ enter_class (CfRegistrar *registrar, CfClass *class, GError **error)
     g_ptr_array_add (cf_registry->storage_names, (gpointer) class->name);
   else if (class->kind == CF_CLASS_AUTHENTICATION)
     g_ptr_array_add (cf_registry->authentication, vtable);
+  else if (class->kind == CF_CLASS_PROTOCOL)
+    g_ptr_array_add (cf_registry->protocols, vtable);
   else
     g_ptr_array_add (cf_registry->access, vtable);
   return TRUE;

@@ -1,7 +1,7 @@
 /* core/store/class-fill.c - makes a plugin's storage class whole.
  *
- * Required slots are checked once, at the door; optional ones that are missing get core's answer, so that no
- * caller tests a slot for NULL. What core answers is written in coffer/storage.h beside each slot.
+ * Required slots were checked when the class was registered; optional ones that are missing get core's answer,
+ * so that no caller tests a slot for NULL. What that is, coffer/storage.h says beside each slot.
  */
 #include <string.h>
 
@@ -206,46 +206,26 @@ fallback_restored (CfStoreConn *conn, const CfCall *call, GError **error)
 
 /* ---- The table ---- */
 
-#define REQUIRED(slot)                                                                                       \
-  if (target->slot == NULL)                                                                                  \
-  g_string_append (missing, " " #slot)
 #define OPTIONAL(slot)                                                                                       \
   if (target->slot == NULL)                                                                                  \
   target->slot = fallback_##slot
 
-gboolean
-cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source, GError **error)
+void
+cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
 {
-  g_autoptr (GString) missing = g_string_new (NULL);
-
   memset (target, 0, sizeof *target);
   memcpy (target, source, MIN (source->struct_size, sizeof *target));
   target->struct_size = sizeof *target;
 
-  REQUIRED (open);
-  REQUIRED (close);
-  REQUIRED (connect);
-  REQUIRED (disconnect);
   OPTIONAL (probe);
   OPTIONAL (schema_version);
   OPTIONAL (schema_upgrade);
-  REQUIRED (account_create);
-  REQUIRED (account_lookup);
   OPTIONAL (account_list);
   OPTIONAL (account_update);
   OPTIONAL (account_delete);
-  REQUIRED (mailbox_list);
-  REQUIRED (mailbox_create);
-  REQUIRED (mailbox_rename);
-  REQUIRED (mailbox_delete);
   OPTIONAL (mailbox_status);
-  REQUIRED (index_load);
-  REQUIRED (read);
   OPTIONAL (facts_update);
   OPTIONAL (object_put);
-  REQUIRED (commit);
-  REQUIRED (attribute_get);
-  REQUIRED (attribute_set);
   OPTIONAL (search);
   OPTIONAL (header_lookup);
   OPTIONAL (watch);
@@ -255,10 +235,5 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source, GEr
   OPTIONAL (check);
   OPTIONAL (restored);
 
-  if (missing->len > 0) {
-    g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "the storage class lacks required slots:%s", missing->str);
-    return FALSE;
-  }
   filled = *target;
-  return TRUE;
 }

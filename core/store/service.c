@@ -40,10 +40,7 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
 {
   guint current, wanted;
 
-  if (!cf_storage_class_fill (&service.slots, config->storage_class, error)) {
-    g_prefix_error (error, "%s: ", config->class_name);
-    return FALSE;
-  }
+  cf_storage_class_fill (&service.slots, config->storage_class);
   service.has_object_put
       = config->storage_class->object_put != NULL
         && config->storage_class->struct_size > G_STRUCT_OFFSET (CfStorageClass, object_put);

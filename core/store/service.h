@@ -28,8 +28,8 @@ typedef struct {
   gpointer wake_data;
 } CfStoreServiceConfig;
 
-/* Opens the store. Main thread, once, before sessions exist. CF_ERROR_CANNOT: a required slot is missing (the
- * message names each), or the schema needs an upgrade; else the plugin's own error. */
+/* Opens the store. Main thread, once, before sessions exist. CF_ERROR_CANNOT: the
+ * schema needs an upgrade; else the plugin's own error. */
 gboolean cf_store_service_open (const CfStoreServiceConfig *config, GError **error);
 /* Every worker has stopped. Main thread. */
 void cf_store_service_close (void);
@@ -63,9 +63,9 @@ gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);
 /* Slot calls since the start, for statistics and tests. Any thread. */
 guint64 cf_store_service_get_n_calls (void);
 
-/* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in
- * every optional slot it lacks. CF_ERROR_CANNOT: required slots are missing; the message names them. */
-gboolean cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source, GError **error);
+/* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in every optional
+ * slot it lacks. */
+void cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source);
 
 G_END_DECLS
 

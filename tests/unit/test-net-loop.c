@@ -36,7 +36,7 @@ static void
 test_workers (void)
 {
   const CfProtocol protocol
-      = { "ask", .opened = line_opened, .run = worker_asking_run, .closed = line_closed };
+      = { .name = "ask", .opened = line_opened, .run = worker_asking_run, .closed = line_closed };
   CfNetConfig config = {
     .workers = 3, .worker_start = worker_start, .worker_stop = worker_stop, .user_data = (gpointer) "mine"
   };

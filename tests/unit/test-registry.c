@@ -274,6 +274,23 @@ rights (CfSession *session, CfAccountId owner, const char *name, guint *out_righ
   return TRUE;
 }
 
+static gpointer
+opened (CfConn *conn)
+{
+  return NULL;
+}
+
+static CfRun
+speak (CfConn *conn, gpointer session, guint reasons)
+{
+  return CF_RUN_CLOSE;
+}
+
+static void
+closed (CfConn *conn, gpointer session)
+{
+}
+
 static guint freed;
 
 static void
@@ -288,7 +305,8 @@ test_classes (void)
   static const CfAccessClass vtable = { sizeof vtable, rights };
   static const CfClass classes[]
       = { { CF_CLASS_ACCESS, "one", &vtable }, { CF_CLASS_ACCESS, "two", &vtable } };
-  static const CfProtocol protocol = { .name = "toy" };
+  static const CfProtocol protocol
+      = { .struct_size = sizeof protocol, .name = "toy", .opened = opened, .run = speak, .closed = closed };
   static const CfClass protocols[] = { { CF_CLASS_PROTOCOL, "toy", &protocol } };
   g_autoptr (GError) error = NULL;
   CfRegistrar *core;
@@ -305,7 +323,8 @@ test_classes (void)
   g_assert_true (cf_registry_get_access ()[1]->rights == rights);
   g_assert_null (cf_registry_get_access ()[2]);
   g_assert_null (cf_registry_get_authentication ()[0]);
-  g_assert_true (cf_registry_get_protocols ()[0] == &protocol);
+  g_assert_cmpstr (cf_registry_get_protocols ()[0]->name, ==, "toy");
+  g_assert_null (cf_registry_get_protocols ()[1]);
   g_assert_null (cf_registry_get_storage_names ()[0]);
   g_assert_null (cf_registry_lookup_storage ("one"));
 

@@ -9,6 +9,7 @@
 #include <coffer/search.h>
 #include <coffer/storage.h>
 #include <coffer/run.h>
+#include <coffer/protocol.h>
 #include <coffer/access.h>
 #include <coffer/auth.h>
 #include <coffer/session.h>

@@ -14,6 +14,7 @@
 
 #include <coffer/access.h>
 #include <coffer/auth.h>
+#include <coffer/protocol.h>
 #include <coffer/run.h>
 #include <coffer/session.h>
 #include <coffer/storage.h>
@@ -255,7 +256,7 @@ typedef enum {
   CF_CLASS_STORAGE,        /* CfStorageClass; [storage] class= chooses one by name */
   CF_CLASS_AUTHENTICATION, /* CfAuthenticationClass; all are used */
   CF_CLASS_ACCESS,         /* CfAccessClass; all must agree */
-  CF_CLASS_PROTOCOL,       /* core's own so far (core/net/net.h); a module's is refused */
+  CF_CLASS_PROTOCOL,       /* CfProtocol; a listen text's scheme chooses it */
 } CfClassKind;
 
 typedef struct {
