@@ -10,6 +10,7 @@
 #define COFFER_MIME_H
 
 #include <coffer/facts.h>
+#include <coffer/text.h>
 
 G_BEGIN_DECLS
 
@@ -65,38 +66,6 @@ gboolean cf_presented_read (const CfFacts *facts, CfSource *source, guint64 offs
  * field have no name. */
 void cf_header_filter (const guint8 *block, gsize length, const char *const *names, gboolean invert,
                        GByteArray *out);
-
-/* A field's raw value as UTF-8: unfolded, RFC 2047 words decoded, trimmed. The caller frees. */
-char *cf_header_decode (const char *raw, gssize length);
-
-/* ---- Content -------------------------------------------------------------------------------------------*/
-
-/* Undoes a Content-Transfer-Encoding slice by slice; the result does not depend on how a body is sliced. */
-typedef struct _CfPartDecoder CfPartDecoder;
-
-/* NULL with CF_ERROR_UNKNOWN_CTE when @encoding is not one of RFC 2045's five. Case does not matter. */
-CfPartDecoder *cf_part_decoder_new (const char *encoding, GError **error);
-void cf_part_decoder_free (CfPartDecoder *decoder);
-/* Appends to @out what is decided so far. */
-void cf_part_decoder_feed (CfPartDecoder *decoder, const guint8 *data, gsize length, GByteArray *out);
-/* Appends the rest. The decoder is as new then. */
-void cf_part_decoder_finish (CfPartDecoder *decoder, GByteArray *out);
-
-/* Converts text to valid UTF-8 without NUL, slice by slice; U+FFFD stands for what cannot be converted. */
-typedef struct _CfTextDecoder CfTextDecoder;
-
-/* @charset: NULL is US-ASCII. A charset that nobody knows is read as UTF-8. */
-CfTextDecoder *cf_text_decoder_new (const char *charset);
-void cf_text_decoder_free (CfTextDecoder *decoder);
-void cf_text_decoder_feed (CfTextDecoder *decoder, const guint8 *data, gsize length, GString *out);
-void cf_text_decoder_finish (CfTextDecoder *decoder, GString *out);
-/* Is there a converter for @charset? (SEARCH CHARSET.) */
-gboolean cf_text_knows_charset (const char *charset);
-/* At once. The caller frees. */
-char *cf_text_to_utf8 (const guint8 *data, gsize length, const char *charset);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfPartDecoder, cf_part_decoder_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfTextDecoder, cf_text_decoder_free)
 
 G_END_DECLS
 

@@ -14,6 +14,7 @@
 #include <coffer/auth.h>
 #include <coffer/session.h>
 #include <coffer/store.h>
+#include <coffer/text.h>
 #include <coffer/module.h>
 
 #endif
