@@ -2,9 +2,7 @@
  * (fetch.h). */
 #include "commands/fetch.h"
 
-#include "imap/spool.h"
 #include "mime/facts-cache.h"
-#include "module/settings.h"
 #include "store/calls.h"
 
 /* ---- Receiving ---- */
@@ -66,53 +64,6 @@ load_call (CfSession *session, GPtrArray *messages, GPtrArray *requests, GError 
 
   return cf_store_read (session, requests->len, (const CfReadRequest *const *) requests->pdata, &sink.sink,
                         error);
-}
-
-/* ---- Facts of an older scanner, or damaged ---- */
-
-/* The whole message into an unlinked file, so that a large one is not held in memory. */
-static CfSource *
-load_spool (CfMessage *message, GError **error)
-{
-  const char *directory = cf_settings_get ()->spool_dir;
-  g_autoptr (CfSpool) spool = cf_spool_new (0, directory != NULL ? directory : g_get_tmp_dir ());
-  guint64 at = 0;
-
-  if (!cf_spool_begin (spool, G_MAXUINT64, error))
-    return NULL;
-  for (;;) {
-    CfReadRequest request = {
-      .struct_size = sizeof request, .content = message->row.content, .offset = at, .length = CF_FETCH_SLICE
-    };
-    const CfReadRequest *const requests[] = { &request };
-    g_autoptr (CfMessage) slice = cf_message_new (message->session, message->seq, &message->row);
-    g_autoptr (GPtrArray) messages = g_ptr_array_new ();
-    LoadSink sink = LOAD_SINK (messages);
-
-    g_ptr_array_add (messages, slice);
-    if (!cf_store_read (message->session, 1, requests, &sink.sink, error))
-      return NULL;
-    if (slice->raw == NULL || slice->raw->len == 0)
-      return cf_spool_end (spool);
-    if (!cf_spool_write (spool, slice->raw->data, slice->raw->len, error))
-      return NULL;
-    at += slice->raw->len;
-  }
-}
-
-static gboolean
-load_scan_anew (CfMessage *message, GError **error)
-{
-  g_autoptr (CfSource) source = load_spool (message, error);
-
-  if (source == NULL)
-    return FALSE;
-  message->facts = cf_facts_scan (source, error);
-  if (message->facts == NULL)
-    return FALSE;
-  cf_facts_cache_insert (message->row.content, message->facts);
-  cf_store_facts_update (message->session, message->row.content, message->facts);
-  return TRUE;
 }
 
 /* ---- A batch ---- */
@@ -190,8 +141,11 @@ cf_fetch_load (CfCommandCall *call, GPtrArray *batch, gboolean facts, const CfIt
   for (guint i = 0; i < messages->len; i++) {
     CfMessage *message = g_ptr_array_index (messages, i);
 
-    if (!message->missing && message->facts == NULL && !load_scan_anew (message, error))
+    if (message->missing || message->facts != NULL)
+      continue;
+    if (!cf_store_scan_anew (message->session, message->row.content, &message->facts, error))
       return CF_RUN_ERROR;
+    message->missing = message->facts == NULL;
   }
   return CF_RUN_DONE;
 }

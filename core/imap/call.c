@@ -46,6 +46,7 @@ cf_call_free (CfCommandCall *call)
   g_clear_pointer (&call->parameters, g_hash_table_unref);
   cf_input_free (call->input);
   g_clear_error (&call->error);
+  g_free (call->search_charset);
   g_free (call->line);
   g_free (call->ok);
   g_free (call->tag);

@@ -17,6 +17,8 @@ struct _CfCommandCall {
   GDestroyNotify free_state;
   GHashTable *parameters; /* name -> Parameter; NULL: none */
   char *ok;               /* text of the tagged OK; NULL: the default */
+  char *search_charset;   /* NULL: none given */
+  guint search_depth;     /* search keys being read, one within the other */
 
   gboolean asked_store, asked_heavy; /* may hold or wait for a permit */
   gboolean has_store, has_heavy;     /* holds it */

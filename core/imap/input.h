@@ -73,6 +73,10 @@ gboolean cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **o
  * than 32 bits, or not a sequence-set. */
 gboolean cf_input_sequence_set (CfInput *input, guint32 star, CfUidSet **out_set, GError **error);
 
+/* A sequence-set of message sequence numbers, whatever the command, as cf_input_messages(), but that numbers
+ * beyond the last message name none: how SEARCH takes one. */
+gboolean cf_input_message_numbers (CfInput *input, CfCommandCall *call, CfUidSet **out_uids, GError **error);
+
 G_END_DECLS
 
 #endif

@@ -2,11 +2,13 @@
 #include "imap/input.h"
 #include "imap/session.h"
 
-/* The UIDs of messages with sequence numbers @range. */
+/* The UIDs of messages with sequence numbers @range; those beyond the last name none. */
 static void
 set_add_numbers (CfView *view, CfUidRange range, CfUidSet *uids)
 {
-  for (guint32 seq = range.first; seq <= range.last; seq++)
+  guint32 last = MIN (range.last, cf_view_get_exists (view));
+
+  for (guint32 seq = range.first; seq <= last; seq++)
     cf_uid_set_add (uids, cf_view_get_row (view, seq)->uid);
 }
 
@@ -65,5 +67,21 @@ cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSe
     }
   }
   *out_uids = g_steal_pointer (&uids);
+  return TRUE;
+}
+
+gboolean
+cf_input_message_numbers (CfInput *input, CfCommandCall *call, CfUidSet **out_uids, GError **error)
+{
+  CfView *view = cf_call_get_session (call)->view;
+  g_autoptr (CfUidSet) set = NULL;
+  CfUidSet *uids;
+
+  if (!cf_input_sequence_set (input, cf_view_get_exists (view), &set, error))
+    return FALSE;
+  uids = cf_uid_set_new ();
+  for (gsize i = 0; i < cf_uid_set_get_n_ranges (set); i++)
+    set_add_numbers (view, cf_uid_set_get_range (set, i), uids);
+  *out_uids = uids;
   return TRUE;
 }

@@ -23,6 +23,14 @@ cf_message_free (CfMessage *message)
   g_free (message);
 }
 
+void
+cf_message_set_facts (CfMessage *message, CfFacts *facts)
+{
+  cf_facts_ref (facts);
+  g_clear_pointer (&message->facts, cf_facts_unref);
+  message->facts = facts;
+}
+
 guint32
 cf_message_get_seq (CfMessage *message)
 {

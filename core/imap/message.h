@@ -16,10 +16,6 @@ struct _CfMessage {
   guint64 raw_offset; /* where they begin in the octets as appended */
 };
 
-CfMessage *cf_message_new (CfSession *session, guint32 seq, const CfIndexRow *row);
-void cf_message_free (CfMessage *message);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfMessage, cf_message_free)
-
 G_END_DECLS
 
 #endif

@@ -51,7 +51,7 @@ status_of (gint code)
   case CF_ERROR_TRYCREATE:
     return (Status){ "NO", "TRYCREATE" };
   case CF_ERROR_BADCHARSET:
-    return (Status){ "NO", "BADCHARSET" };
+    return (Status){ "NO", "BADCHARSET (US-ASCII UTF-8)" };
   case CF_ERROR_TOOBIG:
     return (Status){ "NO", "TOOBIG" };
   case CF_ERROR_UNKNOWN_CTE:

@@ -47,6 +47,9 @@ gboolean cf_store_commit_queue (CfSession *session, CfMailbox *mailbox, CfConnRe
 
 /* ---- Content ---- */
 
+/* The facts of @content computed from its octets, in the cache, and kept by the store if it can. Reads the whole message.
+ * *@out_facts NULL: there is no such content any more. The caller unrefs. */
+gboolean cf_store_scan_anew (CfSession *session, CfContentId content, CfFacts **out_facts, GError **error);
 /* Facts of a newer scanner, kept if the store can; failures do not matter. */
 void cf_store_facts_update (CfSession *session, CfContentId content, CfFacts *facts);
 

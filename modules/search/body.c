@@ -16,11 +16,11 @@ typedef struct {
 struct _SearchBody {
   CfFacts *facts;
   SearchStream *stream;
-  GArray *segments;        /* Segment, in the order of the message */
-  guint ask, feed;         /* the segments to ask for and to feed next */
-  guint64 asked, fed;      /* octets of them already dealt with */
-  GByteArray *header;      /* of a header, what has been fed */
-  CfPartDecoder *decoder;  /* of a body under way */
+  GArray *segments;       /* Segment, in the order of the message */
+  guint ask, feed;        /* the segments to ask for and to feed next */
+  guint64 asked, fed;     /* octets of them already dealt with */
+  GByteArray *header;     /* of a header, what has been fed */
+  CfPartDecoder *decoder; /* of a body under way */
   CfTextDecoder *text_decoder;
   GByteArray *decoded;
   GString *text;

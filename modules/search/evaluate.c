@@ -189,7 +189,8 @@ match_header (const SearchPlan *plan, const CfSearchNode *node, SearchSubject *s
     if (g_ascii_strcasecmp (name, node->name) != 0)
       continue;
     /* A name is ASCII, so folding has not moved what follows it. */
-    const char *value = (const char *) g_ptr_array_index (subject_get_fields (subject), i) + strlen (name) + 2;
+    const char *value
+        = (const char *) g_ptr_array_index (subject_get_fields (subject), i) + strlen (name) + 2;
     if (strstr (value, text) != NULL)
       return SEARCH_YES;
   }

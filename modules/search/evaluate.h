@@ -1,8 +1,8 @@
 /* modules/search/evaluate.h - does a message match a tree, as far as it is known?
  *
- * Three values: a predicate that what is known of the message does not decide is MAYBE, and AND, OR and NOT carry that
- * upwards. So one function serves three stages, index row, facts, text of the body, each of which is reached only by the
- * messages that the stage before left open.
+ * Three values: a predicate that what is known of the message does not decide is MAYBE, and AND, OR and NOT
+ * carry that upwards. So one function serves three stages, index row, facts, text of the body, each of which
+ * is reached only by the messages that the stage before left open.
  */
 #ifndef SEARCH_EVALUATE_H
 #define SEARCH_EVALUATE_H
@@ -30,8 +30,8 @@ typedef enum {
 typedef struct {
   const CfSearchNode *tree; /* borrowed */
   SearchStage stage;
-  GHashTable *texts;     /* CfSearchNode -> its folded text */
-  GArray *body_needles;  /* SearchNeedle, each string once */
+  GHashTable *texts;        /* CfSearchNode -> its folded text */
+  GArray *body_needles;     /* SearchNeedle, each string once */
   GHashTable *body_numbers; /* folded text -> its number in body_needles, plus 1 */
 } SearchPlan;
 
@@ -43,15 +43,15 @@ SearchPlan *search_plan_new (const CfSearchNode *tree, GError **error);
 void search_plan_free (SearchPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SearchPlan, search_plan_free)
 
-/* The part of the tree that the index does not decide, for messages that it left open; it borrows from the tree. The
- * caller frees. */
+/* The part of the tree that the index does not decide, for messages that it left open; it borrows from the
+ * tree. The caller frees. */
 CfSearchNode *search_plan_new_rest (const SearchPlan *plan);
 
 /* A message and what is known of it. Clear with search_subject_clear(). */
 typedef struct {
   CfSession *session;
   guint32 seq;
-  const CfIndexRow *row;    /* borrowed */
+  const CfIndexRow *row; /* borrowed */
   gboolean recent;
   CfFacts *facts;           /* borrowed; NULL: not loaded */
   const SearchStream *body; /* borrowed; NULL: not looked into */

@@ -1,23 +1,24 @@
 /* modules/search/fold.c - comparing text without regard to case (fold.h).
  *
- * Folding a text in pieces gives the same as folding it whole where each piece begins with a starter, a character that
- * normalisation never moves: so a stream keeps the last one, and what follows it, for the next slice. Of the folded text
- * it keeps as much as a needle cut in two can need.
+ * Folding a text in pieces gives the same as folding it whole where each piece begins with a starter, a
+ * character that normalisation never moves: so a stream keeps the last one, and what follows it, for the next
+ * slice. Of the folded text it keeps as much as a needle cut in two can need.
  */
 #include "fold.h"
 
 #include <string.h>
 
-/* Octets of combining characters in a row, more than any language has: they are folded wherever they are cut. */
+/* Octets of combining characters in a row, more than any language has: they are folded wherever they are cut.
+ */
 #define PENDING_MAX 1024
 
 struct _SearchStream {
   const SearchNeedle *needles;
   guint n, n_found;
-  gsize longest;     /* needle, octets */
-  gboolean *found;   /* by needle */
-  GString *pending;  /* not folded yet */
-  GString *window;   /* folded: the end of what was searched, then what is new */
+  gsize longest;    /* needle, octets */
+  gboolean *found;  /* by needle */
+  GString *pending; /* not folded yet */
+  GString *window;  /* folded: the end of what was searched, then what is new */
 };
 
 static gboolean

@@ -1,7 +1,7 @@
 /* modules/search/fold.h - comparing text without regard to case (as RFC 5051's i;unicode-casemap means to).
  *
- * Text is folded (NFKD, case folded, NFKD) and then compared octet by octet, so that "contains" is a search in memory.
- * A stream looks for several needles at once in text that comes in slices.
+ * Text is folded (NFKD, case folded, NFKD) and then compared octet by octet, so that "contains" is a search
+ * in memory. A stream looks for several needles at once in text that comes in slices.
  */
 #ifndef SEARCH_FOLD_H
 #define SEARCH_FOLD_H

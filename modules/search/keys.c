@@ -1,7 +1,7 @@
 /* modules/search/keys.c - the search keys of RFC 3501, 6.4.4 (keys.h).
  *
- * A key reads its arguments and becomes a node of one of core's kinds; keys that the RFC defines by others (NEW, UNSEEN)
- * become those. Sequence sets and parentheses are core's own grammar.
+ * A key reads its arguments and becomes a node of one of core's kinds; keys that the RFC defines by others
+ * (NEW, UNSEEN) become those. Sequence sets and parentheses are core's own grammar.
  */
 #include "keys.h"
 

@@ -1,4 +1,5 @@
-/* modules/search/module.c - SEARCH and UID SEARCH (RFC 3501, 6.4.4): the command and what the module registers.
+/* modules/search/module.c - SEARCH and UID SEARCH (RFC 3501, 6.4.4): the command and what the module
+ * registers.
  *
  * What is found is search.c's, what the keys mean keys.c's. Here the command is read and its answer written.
  */

@@ -125,7 +125,7 @@ static CfRun
 search_step_index (Search *search, CfSession *session)
 {
   guint32 end = search->exists - search->next_seq >= ROWS_PER_STEP ? search->next_seq + ROWS_PER_STEP
-                                                                  : search->exists + 1;
+                                                                   : search->exists + 1;
 
   for (; search->next_seq < end; search->next_seq++) {
     const CfIndexRow *row = cf_session_get_row (session, search->next_seq);
@@ -149,7 +149,8 @@ search_step_index (Search *search, CfSession *session)
 
 /* ---- Store ---- */
 
-/* What the store does not know to be in the mailbox, expunged but not announced, is left open: its content decides. */
+/* What the store does not know to be in the mailbox, expunged but not announced, is left open: its content
+ * decides. */
 static CfUidSet *
 search_get_candidates (const Search *search, CfSession *session)
 {
@@ -271,7 +272,7 @@ search_step_facts (Search *search, CfCommandCall *call, GError **error)
     if (facts[i] != NULL)
       search_decide_by_facts (search, session, uids[i], contents[i], facts[i]);
   search_free_facts (facts, n);
-  search->step = search->readings->len > 0                  ? STEP_BODIES
+  search->step = search->readings->len > 0               ? STEP_BODIES
                  : search->next_open < search->open->len ? STEP_FACTS
                                                          : STEP_DONE;
   return CF_RUN_MORE;
@@ -326,10 +327,9 @@ search_ask (Search *search)
       Range *range = g_new0 (Range, 1);
 
       range->reading = reading;
-      range->request = (CfReadRequest){ .struct_size = sizeof range->request,
-                                        .content = reading->content,
-                                        .offset = offset,
-                                        .length = length };
+      range->request = (CfReadRequest){
+        .struct_size = sizeof range->request, .content = reading->content, .offset = offset, .length = length
+      };
       range->octets = g_byte_array_new ();
       g_ptr_array_add (ranges, range);
       left -= length;

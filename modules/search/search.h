@@ -1,13 +1,15 @@
 /* modules/search/search.h - one SEARCH being carried out: from a tree to the UIDs that match it, in steps.
  *
- * Which messages are looked at is settled when it is made. Each step does a bounded amount of work, in this order:
+ * Which messages are looked at is settled when it is made. Each step does a bounded amount of work, in this
+ * order:
  *
  *   index    all messages, from the index rows in memory: no call of the store
  *   store    those left open, if any: one call of the search slot, which may decide or narrow them
  *   facts    those left open, some hundred at a time: one call that reads their facts, unless cached
  *   bodies   of these, those left open: their text, slice by slice, many small messages in one call
  *
- * A message that is expunged meanwhile keeps its place (RFC 3501, 7.4.1); when its content is gone, it does not match.
+ * A message that is expunged meanwhile keeps its place (RFC 3501, 7.4.1); when its content is gone, it does
+ * not match.
  */
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H

@@ -126,6 +126,23 @@ CF_API gboolean cf_input_literal (CfInput *input, CfSource **out_source, gboolea
 CF_API gboolean cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSet **out_uids,
                                    GError **error);
 
+/* ---- Reading search keys (RFC 3501, 6.4.4) ------------------------------------------------------------ *
+ *
+ * Through the rows that modules registered (CfSearchKey), so that every command with a search program (SEARCH, SORT,
+ * THREAD) takes every key. The caller owns the nodes. NULL: CF_ERROR_BAD, or CF_ERROR_LIMIT where keys are nested too
+ * deep. */
+
+/* One search-key: a name and its arguments, a sequence-set (which names messages of the view; numbers beyond the last
+ * name none), or keys in parentheses. */
+CF_API CfSearchNode *cf_call_parse_search_key (CfCommandCall *call, CfInput *input, GError **error);
+/* One or more, separated by spaces, all of which must match. */
+CF_API CfSearchNode *cf_call_parse_search_keys (CfCommandCall *call, CfInput *input, GError **error);
+/* The charset of the strings of the keys that are read from now on. CF_ERROR_BADCHARSET: nobody knows it. */
+CF_API gboolean cf_call_set_search_charset (CfCommandCall *call, const char *charset, GError **error);
+/* For a key's parser: an astring of that charset as UTF-8. The caller frees. Without a charset, or with US-ASCII, octets
+ * beyond ASCII are taken to be UTF-8. CF_ERROR_BAD: they are not of the charset. */
+CF_API gboolean cf_call_parse_search_text (CfCommandCall *call, CfInput *input, char **out_text, GError **error);
+
 /* ---- Writing responses ------------------------------------------------------------------------------- */
 
 CF_API void cf_output_text (CfOutput *output, const char *text);
@@ -152,6 +169,14 @@ CF_API const CfIndexRow *cf_message_get_row (CfMessage *message);
 CF_API CfSession *cf_message_get_session (CfMessage *message);
 /* Only where CF_NEED_FACTS was declared. Borrowed. */
 CF_API CfFacts *cf_message_get_facts (CfMessage *message);
+
+/* For a module that evaluates others' rows (CfSearchKey.match). @row is copied; the caller frees. */
+CF_API CfMessage *cf_message_new (CfSession *session, guint32 seq, const CfIndexRow *row);
+CF_API void cf_message_free (CfMessage *message);
+/* Keeps a reference. */
+CF_API void cf_message_set_facts (CfMessage *message, CfFacts *facts);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfMessage, cf_message_free)
 
 G_END_DECLS
 

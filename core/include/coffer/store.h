@@ -30,6 +30,11 @@ CF_API gboolean cf_store_search (CfSession *session, const CfSearchNode *tree, c
 CF_API gboolean cf_store_read (CfSession *session, guint n_requests, const CfReadRequest *const *requests,
                                CfReadSink *sink, GError **error);
 
+/* The facts of @n messages of the selected mailbox, one call of the store for all that core has not in memory.
+ * @out_facts has room for @n; NULL where there is no such content any more. The caller unrefs each. Right r. */
+CF_API gboolean cf_store_load_facts (CfSession *session, guint n, const CfContentId *contents, CfFacts **out_facts,
+                                     GError **error);
+
 /* The rights the session has on @name of its own account: what all access classes allow. */
 CF_API gboolean cf_store_get_rights (CfSession *session, const char *name, guint *out_rights, GError **error);
 
