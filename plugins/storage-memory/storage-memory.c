@@ -1025,9 +1025,9 @@ memory_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId id, co
 
   for (guint i = 0; i < moving->len; i++)
     tree_rename (moving->pdata[i], names->pdata[i]);
-  tree_create_parents (account, to, NULL);
-  if (inbox)
+  if (inbox) /* before the parents: INBOX may be one of them */
     mailbox_new (account, "INBOX", 0);
+  tree_create_parents (account, to, NULL);
   return TRUE;
 }
 

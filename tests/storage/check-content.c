@@ -31,15 +31,17 @@ check_exact (Kit *kit)
     const char *octets;
     gsize length;
   } texts[] = {
-    { "", 0 },
-    { "x", 1 },
-    { "\0", 1 },
-    { "\r", 1 },
-    { "\n\n", 2 },
-    { "A: b\r\n\r\n", 8 },
-    { "A: b\n\nbare\rcr and\nlf\r\r\n", 25 },
-    { "A: \xff\xfe\x80\r\n\r\n\0nul\0\0end", 20 },
-    { "A: b\r\n\r\n'; DROP TABLE message; -- %s \\ \\\\ \\x41 \\000", 55 },
+#define TEXT(text) { text, sizeof (text) - 1 }
+    TEXT (""),
+    TEXT ("x"),
+    TEXT ("\0"),
+    TEXT ("\r"),
+    TEXT ("\n\n"),
+    TEXT ("A: b\r\n\r\n"),
+    TEXT ("A: b\n\nbare\rcr and\nlf\r\r\n"),
+    TEXT ("A: \xff\xfe\x80\r\n\r\n\0nul\0\0end\0"),
+    TEXT ("A: b\r\n\r\n'; DROP TABLE message; -- %s \\ \\\\ \\x41 \\000"),
+#undef TEXT
   };
   KitMailbox inbox;
 
@@ -162,7 +164,9 @@ check_parts (Kit *kit)
     KIT_EXPECT (kit, read->has_area, "part \"%s\": no area was given", parts[i].path);
     KIT_EXPECT (kit, parts[i].due != NULL || (read->area_offset == 0 && read->area_length == 0),
                 "part \"%s\" does not exist, and has an area", parts[i].path);
-    KIT_EXPECT (kit, read->octets->len == strlen (due) && memcmp (read->octets->data, due, strlen (due)) == 0,
+    KIT_EXPECT (kit,
+                read->octets->len == strlen (due)
+                    && (*due == '\0' || memcmp (read->octets->data, due, strlen (due)) == 0),
                 "part \"%s\" from %u, %u octets: got \"%.*s\", \"%s\" was due", parts[i].path,
                 (guint) parts[i].offset, (guint) parts[i].length, (int) read->octets->len,
                 (const char *) read->octets->data, due);

@@ -147,7 +147,7 @@ check_segments (Kit *kit)
       KIT_TRY (read != NULL);
       KIT_EXPECT (kit,
                   read->octets->len == to - from
-                      && memcmp (read->octets->data, whole->data + from, to - from) == 0,
+                      && (from == to || memcmp (read->octets->data, whole->data + from, to - from) == 0),
                   "octets %u to %u of a message in three segments are wrong", from, to);
     }
 }

@@ -186,6 +186,11 @@ check_rename_inbox (Kit *kit)
   after = kit_load (kit, &old, 0);
   KIT_TRY (before != NULL && after != NULL);
   KIT_EXPECT (kit, before->rows->len == 3 && after->rows->len == 0, "the messages did not move with the row");
+
+  KIT_TRY (rename_mailbox (kit, account, "INBOX", "INBOX/below"));
+  KIT_TRY (tree_is (kit, account, "INBOX,INBOX/below,INBOX/child,old,old/mail"));
+  KIT_EXPECT (kit, kit_mailbox_find (kit, account, "INBOX/below", &moved) && moved.id == fresh.id,
+              "INBOX did not move below itself");
 }
 
 static void
