@@ -2,14 +2,18 @@
 #include "commands/login.h"
 
 #include "imap/login-delay.h"
+#include "module/settings.h"
 
 static CfLoginDelay *delay;
 
 void
 cf_login_init (void)
 {
-  static const CfLoginDelayConfig config = CF_LOGIN_DELAY_CONFIG_DEFAULT;
+  const CfSettings *settings = cf_settings_get ();
+  CfLoginDelayConfig config = CF_LOGIN_DELAY_CONFIG_DEFAULT;
 
+  config.maximum = (guint) settings->login_delay_max * 1000;
+  config.peer_failures = (guint) settings->login_failures_max;
   delay = cf_login_delay_new (&config);
 }
 

@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* Process-wide; made on first use. */
+/* The process's delays, as the settings have them. Main thread. */
 void cf_login_init (void);
 void cf_login_shutdown (void);
 

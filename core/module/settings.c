@@ -64,6 +64,10 @@ static const CfConfigKey server_keys[] = {
 static const CfConfigKey imap_keys[] = {
   DURATION_KEY ("login_timeout", login_timeout, "60s", 1, HOUR, RELOAD,
     "A client that has not logged in by then is closed"),
+  DURATION_KEY ("login_delay_max", login_delay_max, "15s", 0, HOUR, RESTART,
+    "Longest wait after repeated failed logins to an account from an address; 0: none"),
+  INTEGER_KEY ("login_failures_max", login_failures_max, "1000", 0, 1000000, RESTART,
+    "Failed logins a minute from one address above which all its failures wait; 0: no such ceiling"),
   DURATION_KEY ("idle_timeout", idle_timeout, "30m", 1, 30 * DAY, RELOAD,
     "A session silent for so long is closed; RFC 3501, 5.4 demands 30 minutes or more"),
   DURATION_KEY ("idle_keepalive", idle_keepalive, "2m", 0, DAY, RELOAD,

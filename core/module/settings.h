@@ -19,7 +19,7 @@ typedef struct {
   char **listen;
   char **modules;
   char *tls_certificate, *tls_key, *tls_priorities, *tls_client_ca; /* main thread only; reloadable */
-  const char *plaintext_login; /* "never", "loopback", "always" */
+  const char *plaintext_login;                                      /* "never", "loopback", "always" */
   char *control_socket;
   char *user;
   const char *log_level;
@@ -29,6 +29,9 @@ typedef struct {
 
   /* [imap] */
   gint64 login_timeout;
+  gint64 login_delay_max;    /* longest wait after failed logins; 0: none */
+  gint64 login_failures_max; /* failures a minute of one address above which all its failures wait; 0: no
+                                ceiling */
   gint64 idle_timeout;
   gint64 idle_keepalive; /* 0: none is sent */
   gint64 command_max;    /* a command without its literals */
