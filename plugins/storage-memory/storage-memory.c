@@ -1600,8 +1600,7 @@ commit_unit (Commit *commit, guint first, guint end)
   commit_undo (commit, mark);
   commit->mailbox->uid_next = uid_next;
   destination->uid_next = destination_uid_next;
-  for (guint i = first; i < end; i++)
-    cf_write_batch_fail (commit->batch, i, g_error_copy (failure));
+  cf_write_batch_fail (commit->batch, first, g_steal_pointer (&failure));
 }
 
 /* Raises @mailbox's MODSEQ if the commit changed it, and buries what was expunged. */

@@ -187,7 +187,7 @@ const KitCheck kit_object_checks[]
         { "object/segments", "segments are in order and leave no gap; octets come back in ascending order.",
           KIT_NEEDS (object_put), check_segments },
         { "object/gone",
-          "An APPEND names an object that is not there any more: one call for each, beside "
-          "cf_write_batch_fail() with CF_ERROR_CONTENT_GONE.",
+          "An APPEND names an object that is not there any more: it fails with CF_ERROR_CONTENT_GONE. One "
+          "call for each.",
           KIT_NEEDS (object_put), check_gone },
         { NULL } };

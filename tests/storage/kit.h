@@ -1,8 +1,8 @@
 /* tests/storage/kit.h - what the checks of the conformance kit are written with.
  *
- * A check is a function and the sentence of the contract (coffer/storage.h) that it checks. It makes accounts of
- * its own, so that checks depend on nothing but the store. At the first thing that is not as it should be it says
- * what was seen and returns; helpers that return FALSE have said so already.
+ * A check is a function and the sentence of the contract (coffer/storage.h) that it checks. It makes accounts
+ * of its own, so that checks depend on nothing but the store. At the first thing that is not as it should be
+ * it says what was seen and returns; helpers that return FALSE have said so already.
  */
 #ifndef KIT_H
 #define KIT_H
@@ -49,13 +49,15 @@ const char *kit_error_name (int code);
 gboolean kit_failed_with (Kit *kit, const char *what, gboolean ok, GError **error, CfError code);
 
 #define KIT_TRY(expression)                                                                                  \
-  G_STMT_START {                                                                                             \
+  G_STMT_START                                                                                               \
+  {                                                                                                          \
     if (!(expression))                                                                                       \
       return;                                                                                                \
   }                                                                                                          \
   G_STMT_END
 #define KIT_EXPECT(kit, condition, ...)                                                                      \
-  G_STMT_START {                                                                                             \
+  G_STMT_START                                                                                               \
+  {                                                                                                          \
     if (!(condition)) {                                                                                      \
       kit_fail ((kit), __VA_ARGS__);                                                                         \
       return;                                                                                                \
@@ -103,8 +105,8 @@ typedef struct {
   CfMailboxInfo info; /* of the last mailbox; name is NULL */
   gboolean reset;
   CfUidSet *expunged;
-  GArray *rows;          /* CfIndexRow, with references to the keywords */
-  const char *disorder;  /* the first breach of the sink's order, or NULL */
+  GArray *rows;         /* CfIndexRow, with references to the keywords */
+  const char *disorder; /* the first breach of the sink's order, or NULL */
 } KitIndex;
 
 KitIndex *kit_index_new (void);
@@ -143,7 +145,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (KitBatch, kit_batch_free)
 /* Operations, to be changed and then added. What they point to belongs to @batch. */
 CfWriteOp kit_op_append (KitBatch *batch, const char *octets, gssize length);
 CfWriteOp kit_op_uids (KitBatch *batch, CfWriteKind kind, const char *uids);
-CfWriteOp kit_op_store (KitBatch *batch, const char *uids, CfStoreMode mode, guint16 flags, const char *keywords);
+CfWriteOp kit_op_store (KitBatch *batch, const char *uids, CfStoreMode mode, guint16 flags,
+                        const char *keywords);
 CfWriteOp kit_op_annotate (KitBatch *batch, const char *uids, const char *key, const char *value);
 /* The append of @op, for changing. */
 CfAppend *kit_op_get_append (const CfWriteOp *op);
@@ -185,10 +188,11 @@ typedef struct {
 void kit_read_free (KitRead *read);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KitRead, kit_read_free)
 /* NULL: said. @path NULL: of the whole message. */
-KitRead *kit_read (Kit *kit, CfAccountId account, CfContentId content, const char *path, CfSectionKind section,
-                   guint64 offset, guint64 length);
+KitRead *kit_read (Kit *kit, CfAccountId account, CfContentId content, const char *path,
+                   CfSectionKind section, guint64 offset, guint64 length);
 /* Reads all of the content and compares; FALSE: said. */
-gboolean kit_content_is (Kit *kit, CfAccountId account, CfContentId content, const guint8 *octets, gsize length);
+gboolean kit_content_is (Kit *kit, CfAccountId account, CfContentId content, const guint8 *octets,
+                         gsize length);
 /* 8-bit octets that repeat nowhere soon, the same for the same seed. */
 GBytes *kit_noise (gsize length, guint32 seed);
 

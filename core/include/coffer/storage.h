@@ -259,8 +259,8 @@ CF_API const CfWriteOp *cf_write_batch_get_op (const CfWriteBatch *batch, guint 
 CF_API guint64 cf_write_batch_get_max_octets (const CfWriteBatch *batch);
 CF_API guint64 cf_write_batch_get_max_messages (const CfWriteBatch *batch);
 
-/* Reports. Operation @i failed, alone or with its group, each of whose operations is failed so: takes over @error.
- * It changed nothing, and what was reported of it before is forgotten. */
+/* Reports. Operation @i failed, and with it its whole group: takes over @error. They changed nothing, and what was
+ * reported of them before is forgotten. */
 CF_API void cf_write_batch_fail (CfWriteBatch *batch, guint i, GError *error);
 /* An APPEND's new UID. */
 CF_API void cf_write_batch_appended (CfWriteBatch *batch, guint i, guint32 uid);
@@ -270,8 +270,7 @@ CF_API void cf_write_batch_copied (CfWriteBatch *batch, guint i, guint32 uid, gu
 CF_API void cf_write_batch_not_modified (CfWriteBatch *batch, guint i, guint32 uid);
 /* EXPUNGE: @uid is gone. (MOVE says so by copied.) */
 CF_API void cf_write_batch_expunged (CfWriteBatch *batch, guint i, guint32 uid);
-/* An APPEND names an object that is not there any more: one call for each, beside cf_write_batch_fail() with
- * CF_ERROR_CONTENT_GONE. */
+/* An APPEND names an object that is not there any more: it fails with CF_ERROR_CONTENT_GONE. One call for each. */
 CF_API void cf_write_batch_object_gone (CfWriteBatch *batch, guint i, CfObjectId object);
 
 /* The difference core wants of the mailbox (which 0) and of the destination (which 1): for each whose get_since
