@@ -279,11 +279,12 @@ slot_account_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   Writer *writer = &store->writer;
   Db *db = writer_begin (writer, call, error);
   gboolean more = TRUE;
+  guint64 ignored;
 
   if (db == NULL || !writer_end (writer, account_begin_to_die (db, account, error), error))
     return FALSE;
   while (more) {
-    if (!collect_purge_account (store, call, account, &more, error))
+    if (!collect_purge_account (store, call, account, &ignored, &more, error))
       return FALSE;
   }
   account_empty_log (store);

@@ -161,63 +161,17 @@ append_write_segments (Commit *commit, const CfAppend *append, CfContentId conte
   return TRUE;
 }
 
-/* The first From address, as reports show it. */
-static char *
-append_dup_from (const CfFacts *facts)
-{
-  for (guint i = 0; i < cf_facts_get_n_addresses (facts); i++) {
-    const CfAddress *address = cf_facts_get_address (facts, i);
-
-    if (address->role != CF_ADDRESS_FROM || address->mailbox == NULL)
-      continue;
-    if (address->host == NULL)
-      return g_strdup (address->mailbox);
-    return g_strconcat (address->mailbox, "@", address->host, NULL);
-  }
-  return NULL;
-}
-
 static gboolean
 append_write_content (Commit *commit, const CfAppend *append, guint64 inline_octets, CfContentId *out_content,
                       GError **error)
 {
-  CfFacts *facts = append->facts;
-  GBytes *encoded = cf_facts_get_encoded (facts);
-  g_autofree char *from = append_dup_from (facts);
-  gint64 date;
-  gint zone;
-  gboolean dated = cf_facts_get_date (facts, &date, &zone);
-
-  if (!db_exec (
-          commit->db, error,
-          "INSERT INTO content (account, octets, inline_octets, created, sent_date, sent_zone, from_address,"
-          " subject, message_id, preview) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          INT (commit->account), INT (cf_source_get_length (append->octets)), INT (inline_octets),
-          INT (commit->now), dated ? INT (date) : NIL, dated ? INT (zone) : NIL, TEXT (from),
-          TEXT (cf_facts_get_subject (facts)), TEXT (cf_facts_get_message_id (facts)),
-          TEXT (cf_facts_get_preview (facts))))
+  if (!db_exec (commit->db, error,
+                "INSERT INTO content (account, octets, inline_octets, created) VALUES (?, ?, ?, ?)",
+                INT (commit->account), INT (cf_source_get_length (append->octets)), INT (inline_octets),
+                INT (commit->now)))
     return FALSE;
   *out_content = (CfContentId) sqlite3_last_insert_rowid (commit->db->handle);
-  return db_exec (commit->db, error, "INSERT INTO content_facts (content, encoded) VALUES (?, ?)",
-                  INT (*out_content), BLOB (g_bytes_get_data (encoded, NULL), g_bytes_get_size (encoded)));
-}
-
-static gboolean
-append_write_lookups (Commit *commit, const CfFacts *facts, CfContentId content, GError **error)
-{
-  for (guint i = 0; i < cf_facts_get_n_headers (facts); i++) {
-    const CfHeaderField *field = cf_facts_get_header (facts, i);
-
-    for (guint n = 0; search_lookup_names[n] != NULL; n++) {
-      if (g_ascii_strcasecmp (field->name, search_lookup_names[n]) == 0
-          && !db_exec (commit->db, error,
-                       "INSERT INTO lookup (content, name, n, account, value) VALUES (?, ?, ?, ?, ?)",
-                       INT (content), TEXT (search_lookup_names[n]), INT (i), INT (commit->account),
-                       TEXT (field->value)))
-        return FALSE;
-    }
-  }
-  return TRUE;
+  return facts_write (commit->db, commit->account, *out_content, append->facts, error);
 }
 
 gboolean
@@ -237,7 +191,6 @@ append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
       || !append_write_content (commit, append, inline_octets, &row.content, error)
       || !append_write_inline (commit, append, row.content, error)
       || !append_write_segments (commit, append, row.content, error)
-      || !append_write_lookups (commit, append->facts, row.content, error)
       || !commit_place (commit, commit->source, &row, &uid, error))
     return FALSE;
   commit_report (commit, REPORT_APPENDED, i, uid, 0);

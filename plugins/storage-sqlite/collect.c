@@ -21,7 +21,7 @@ typedef struct {
   gint64 before;    /* marks up to this time count */
   gboolean at_once; /* objects that lose their last content do not wait for the grace period */
   gint64 chunks;    /* still to be removed in this turn */
-  guint64 freed;
+  guint64 freed;    /* contents and objects */
   gboolean more;
 } Collection;
 
@@ -91,7 +91,7 @@ collect_content (Collection *collection, gint64 content, GError **error)
     if (!collect_release_object (collection, g_array_index (objects, gint64, i), error))
       return FALSE;
   }
-  collection->freed += (guint64) octets;
+  collection->freed++;
   collection->chunks -= 1 + octets / CHUNK_SIZE;
   return TRUE;
 }
@@ -127,24 +127,21 @@ static gboolean
 collect_object (Collection *collection, gint64 object, GError **error)
 {
   Db *db = collection->db;
-  gint64 octets, left;
+  gint64 left;
 
   if (!db_exec (db, error, "UPDATE object SET sha256 = NULL, unused_since = 0 WHERE id = ?", INT (object))
-      || db_get (db, &octets, error,
-                 "SELECT coalesce(sum(length(data)), 0) FROM (SELECT data FROM object_chunk WHERE object = ?"
-                 " ORDER BY n DESC LIMIT ?)",
-                 INT (object), INT (CHUNKS_MAX))
-             < 0
       || !db_exec (db, error,
                    "DELETE FROM object_chunk WHERE object = ?1 AND n IN (SELECT n FROM object_chunk"
                    " WHERE object = ?1 ORDER BY n DESC LIMIT ?2)",
                    INT (object), INT (CHUNKS_MAX)))
     return FALSE;
-  collection->freed += (guint64) octets;
   collection->chunks -= 1 + db_changes (db);
   if (db_get (db, &left, error, "SELECT count(*) FROM object_chunk WHERE object = ?", INT (object)) < 0)
     return FALSE;
-  return left > 0 || db_exec (db, error, "DELETE FROM object WHERE id = ?", INT (object));
+  if (left > 0)
+    return TRUE;
+  collection->freed++;
+  return db_exec (db, error, "DELETE FROM object WHERE id = ?", INT (object));
 }
 
 /* 1: *out_object is unused since @before or earlier. */
@@ -296,8 +293,8 @@ collect_account (Collection *collection, gint64 account, GError **error)
 }
 
 gboolean
-collect_purge_account (CfStore *store, const CfCall *call, CfAccountId account, gboolean *out_more,
-                       GError **error)
+collect_purge_account (CfStore *store, const CfCall *call, CfAccountId account, guint64 *out_freed,
+                       gboolean *out_more, GError **error)
 {
   /* before 0: only objects that are being removed. */
   Collection collection
@@ -307,6 +304,7 @@ collect_purge_account (CfStore *store, const CfCall *call, CfAccountId account, 
   if (collection.db == NULL
       || !writer_end (&store->writer, collect_account (&collection, (gint64) account, error), error))
     return FALSE;
+  *out_freed = collection.freed;
   *out_more = collection.more;
   return TRUE;
 }
@@ -329,6 +327,7 @@ slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out
 {
   CfStore *store = conn->store;
   Collection collection = { .chunks = CHUNKS_MAX, .now = g_get_real_time () / G_USEC_PER_SEC };
+  guint64 freed;
   gboolean more;
   gint64 dying;
   int found;
@@ -338,9 +337,9 @@ slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out
   if (found < 0)
     return FALSE;
   if (found > 0) {
-    if (!collect_purge_account (store, call, (CfAccountId) dying, &more, error))
+    if (!collect_purge_account (store, call, (CfAccountId) dying, &freed, &more, error))
       return FALSE;
-    *out_freed = 0;
+    *out_freed = freed;
     *out_more = TRUE;
     return TRUE;
   }

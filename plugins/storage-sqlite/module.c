@@ -63,6 +63,7 @@ static const CfStorageClass storage_class = {
   .mailbox_status = slot_mailbox_status,
   .index_load = slot_index_load,
   .read = slot_read,
+  .facts_update = slot_facts_update,
   .object_put = slot_object_put,
   .commit = slot_commit,
   .attribute_get = slot_attribute_get,

@@ -103,6 +103,12 @@ gboolean slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQu
 gboolean slot_read (CfStoreConn *conn, const CfCall *call, CfAccountId account, guint n_requests,
                     const CfReadRequest *const *requests, CfReadSink *sink, GError **error);
 
+/* facts.c */
+/* Writes what is known of a content that has a row and no looked-up fields. */
+gboolean facts_write (Db *db, CfAccountId account, CfContentId content, CfFacts *facts, GError **error);
+gboolean slot_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfContentId content,
+                            CfFacts *facts, GError **error);
+
 /* objects.c */
 gboolean slot_object_put (CfStoreConn *conn, const CfCall *call, const char *scope, guint n,
                           const CfObject *const *objects, CfObjectId *out_ids, GError **error);
@@ -133,8 +139,8 @@ gboolean slot_header_lookup (CfStoreConn *conn, const CfCall *call, CfAccountId 
 /* Notes that @content lost a placement: without any left it may be collected once its grace is over. */
 gboolean collect_note_unplaced (Db *db, CfAccountId account, CfContentId content, gint64 now, GError **error);
 /* Removes a bounded amount of what a dying account owns, in one write; *out_more: call again. */
-gboolean collect_purge_account (CfStore *store, const CfCall *call, CfAccountId account, gboolean *out_more,
-                                GError **error);
+gboolean collect_purge_account (CfStore *store, const CfCall *call, CfAccountId account, guint64 *out_freed,
+                                gboolean *out_more, GError **error);
 gboolean slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed,
                        gboolean *out_more, GError **error);
 

@@ -65,7 +65,7 @@ test_group_fails_together (void)
 static void
 test_copy_to_itself (void)
 {
-  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autoptr (Fixture) fixture = fixture_new ("synchronous = off\n");
   g_autoptr (CfUidSet) all = cf_uid_set_new ();
   CfWriteOp op = { .struct_size = sizeof op, .kind = CF_WRITE_COPY, .uids = all };
   g_autofree char *copied = NULL, *moved = NULL;
@@ -208,13 +208,69 @@ test_search (void)
   assert_search (fixture, deep, "1:4?");
 }
 
+/* ---- Facts ------------------------------------------------------------------------------------------- */
+
+static void
+lookup_on_mailbox (CfIndexSink *sink, const CfMailboxInfo *info)
+{
+}
+
+typedef struct {
+  CfIndexSink sink;
+  guint rows;
+} Lookup;
+
+static void
+lookup_on_row (CfIndexSink *sink, const CfIndexRow *row)
+{
+  ((Lookup *) sink)->rows++;
+}
+
+static guint
+count_found (Fixture *fixture, const char *conversation)
+{
+  Lookup lookup = { { sizeof (CfIndexSink), lookup_on_mailbox, NULL, NULL, lookup_on_row } };
+  g_autoptr (GError) error = NULL;
+
+  fixture->class->header_lookup (fixture->conn, &fixture_call, fixture->account, "Conversation-ID",
+                                 conversation, &lookup.sink, &error);
+  g_assert_no_error (error);
+  return lookup.rows;
+}
+
+/* New facts replace the looked-up fields as well; those of a content of nobody are refused. */
+static void
+test_facts_update (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *other = fixture_message ("other", "x");
+  g_autoptr (GBytes) bytes = g_bytes_new_static (other, strlen (other));
+  g_autoptr (CfSource) source = cf_source_new_bytes (bytes);
+  g_autoptr (CfFacts) facts = cf_facts_scan (source, NULL);
+  g_autoptr (Index) index = NULL;
+  g_autoptr (GError) error = NULL;
+
+  fixture_append_text (fixture, fixture->conn, "x", NULL);
+  g_assert_cmpuint (count_found (fixture, "conv-short"), ==, 1);
+  index = fixture_load (fixture, fixture->inbox, 0, FALSE);
+  fixture->class->facts_update (fixture->conn, &fixture_call, fixture->account, index->last_content, facts,
+                                &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (count_found (fixture, "conv-short"), ==, 0);
+  g_assert_cmpuint (count_found (fixture, "conv-other"), ==, 1);
+  g_assert_false (fixture->class->facts_update (fixture->conn, &fixture_call, fixture->account + 1,
+                                                index->last_content, facts, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_NONEXISTENT);
+  fixture_check (fixture);
+}
+
 /* ---- Differences ------------------------------------------------------------------------------------- */
 
 /* With few changes and tombstones kept: a scan where the first are trimmed, a reset where the second are. */
 static void
 test_trimmed_changes (void)
 {
-  g_autoptr (Fixture) fixture = fixture_new ("keep-changes = 10\nkeep-tombstones = 100\n");
+  g_autoptr (Fixture) fixture = fixture_new ("synchronous = off\nkeep-changes = 10\nkeep-tombstones = 100\n");
   g_autoptr (Index) early = NULL, middle = NULL, late = NULL;
 
   for (guint i = 0; i < 4; i++)
@@ -247,6 +303,7 @@ main (int argc, char **argv)
   g_test_add_func ("/storage/sqlite/batch/copy-to-itself", test_copy_to_itself);
   g_test_add_func ("/storage/sqlite/tree/rename-inbox-below-itself", test_rename_inbox_below_itself);
   g_test_add_func ("/storage/sqlite/search/exact-or-superset", test_search);
+  g_test_add_func ("/storage/sqlite/facts/update", test_facts_update);
   g_test_add_func ("/storage/sqlite/index/trimmed-changes", test_trimmed_changes);
   return g_test_run ();
 }
