@@ -6,7 +6,7 @@
  */
 #include "commands/commands.h"
 #include "commands/tree.h"
-#include "imap/session.h"
+#include "imap/selected.h"
 #include "store/calls.h"
 #include "store/rights.h"
 
@@ -76,7 +76,10 @@ cmd_delete (CfCommandCall *call, GError **error)
   }
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  return cf_store_mailbox_delete (cf_call_get_session (call), tree->name, error) ? CF_RUN_DONE : CF_RUN_ERROR;
+  if (!cf_store_mailbox_delete (cf_call_get_session (call), tree->name, error))
+    return CF_RUN_ERROR;
+  cf_selected_follow_delete (cf_call_get_session (call), tree->name);
+  return CF_RUN_DONE;
 }
 
 static gboolean
@@ -105,8 +108,10 @@ cmd_rename (CfCommandCall *call, GError **error)
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  return cf_store_mailbox_rename (cf_call_get_session (call), tree->name, tree->to, error) ? CF_RUN_DONE
-                                                                                           : CF_RUN_ERROR;
+  if (!cf_store_mailbox_rename (cf_call_get_session (call), tree->name, tree->to, error))
+    return CF_RUN_ERROR;
+  cf_selected_follow_rename (cf_call_get_session (call), tree->name, tree->to);
+  return CF_RUN_DONE;
 }
 
 /* ---- Subscriptions ---- */

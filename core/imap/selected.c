@@ -20,7 +20,8 @@ cf_selected_open (CfSession *session, const char *name, gboolean read_only, GErr
 
   guint32 end = cf_snapshot_get_uid_next (snapshot);
   /* EXAMINE shows what is recent and leaves it so for the next (RFC 3501, 6.3.2). */
-  guint32 first = read_only ? recent : MAX (recent, cf_mailbox_claim_recent (session->mailbox, end));
+  guint32 claimed = read_only ? 0 : cf_mailbox_claim_recent (session->mailbox, end);
+  guint32 first = MAX (recent, claimed);
   cf_view_add_recent (session->view, first, end);
   cf_mailbox_watch (session->mailbox, session->ref);
   return TRUE;
@@ -152,6 +153,31 @@ cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid)
     return;
   tell_row (session, cf_view_lookup_seq (session->view, uid), row, with_uid);
   cf_view_forget_dirty (session->view, uid, row->modseq);
+}
+
+void
+cf_selected_follow_delete (CfSession *session, const char *name)
+{
+  if (g_strcmp0 (session->mailbox_name, name) == 0)
+    cf_selected_close (session);
+}
+
+void
+cf_selected_follow_rename (CfSession *session, const char *from, const char *to)
+{
+  gsize length = strlen (from);
+  const char *name = session->mailbox_name;
+  char *renamed;
+
+  if (name == NULL || !g_str_has_prefix (name, from)
+      || (name[length] != '\0' && name[length] != CF_MAILBOX_SEPARATOR))
+    return;
+  /* INBOX leaves what is below it where it is. */
+  if (name[length] != '\0' && g_str_equal (from, "INBOX"))
+    return;
+  renamed = g_strconcat (to, name + length, NULL);
+  g_free (session->mailbox_name);
+  session->mailbox_name = renamed;
 }
 
 void
