@@ -81,8 +81,8 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
     return FALSE;
   if (cf_input_skip (input, ' ')) {
     initial = cf_input_take (input, CF_INPUT_ASTRING);
-    if (initial[0] == '\0') {
-      g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Empty initial response");
+    if (initial == NULL) {
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "The initial response is not base64");
       return FALSE;
     }
   }
