@@ -55,6 +55,7 @@ plan_add_texts (SearchPlan *plan, const CfSearchNode *node, GError **error)
 {
   SearchStage stage = plan_get_stage (node);
 
+  plan->n_nodes++;
   for (guint i = 0; node->children != NULL && i < node->children->len; i++)
     if (!plan_add_texts (plan, g_ptr_array_index (node->children, i), error))
       return FALSE;

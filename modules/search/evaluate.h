@@ -30,6 +30,7 @@ typedef enum {
 typedef struct {
   const CfSearchNode *tree; /* borrowed */
   SearchStage stage;
+  guint n_nodes;
   GHashTable *texts;        /* CfSearchNode -> its folded text */
   GArray *body_needles;     /* SearchNeedle, each string once */
   GHashTable *body_numbers; /* folded text -> its number in body_needles, plus 1 */

@@ -5,8 +5,8 @@
 
 #include "body.h"
 
-/* Index rows looked at in one step. */
-#define ROWS_PER_STEP 16384
+/* Predicates evaluated in one step, at most: messages times nodes of the tree. */
+#define EVALUATIONS_PER_STEP 65536
 /* Messages whose facts are loaded by one call. */
 #define FACTS_BATCH 200
 /* What one call reads of bodies: octets, and ranges of them. */
@@ -41,12 +41,12 @@ struct _Search {
   CfSearchNode *tree;
   SearchPlan *plan;
   Step step;
-  guint32 exists, next_seq; /* INDEX: messages of the view, and where to go on */
-  CfUidSet *found;          /* by INDEX and STORE */
-  CfUidSet *found_later;    /* by the steps after, apart because they come from below again */
-  GArray *open;             /* UIDs not decided, ascending */
-  guint next_open;          /* FACTS: where to go on */
-  GPtrArray *readings;      /* BODIES: of the current batch */
+  guint32 last_seq, next_seq; /* INDEX: the last message to look at, and where to go on */
+  CfUidSet *found;            /* by INDEX and STORE */
+  CfUidSet *found_later;      /* by the steps after, apart because they come from below again */
+  GArray *open;               /* UIDs not decided, ascending */
+  guint next_open;            /* FACTS: where to go on */
+  GPtrArray *readings;        /* BODIES: of the current batch */
 };
 
 static void
@@ -68,14 +68,46 @@ range_free (gpointer data)
   g_free (range);
 }
 
+/* A set of UIDs that must match bounds what has to be looked at: clients ask for the few newest of very many.
+ */
+static void
+search_bound (Search *search, CfSession *session, const CfSearchNode *node)
+{
+  gsize n;
+
+  if (node->kind == CF_SEARCH_AND)
+    for (guint i = 0; node->children != NULL && i < node->children->len; i++)
+      search_bound (search, session, g_ptr_array_index (node->children, i));
+  if (node->kind != CF_SEARCH_UID)
+    return;
+  n = cf_uid_set_get_n_ranges (node->uids);
+  if (n == 0) {
+    search->last_seq = 0;
+    return;
+  }
+  guint32 first = cf_session_lookup_seq (session, cf_uid_set_get_range (node->uids, 0).first);
+  guint32 last = cf_session_lookup_seq (session, cf_uid_set_get_range (node->uids, n - 1).last);
+  search->next_seq = MAX (search->next_seq, first); /* 0: not in the view, which bounds nothing */
+  if (last != 0)
+    search->last_seq = MIN (search->last_seq, last);
+}
+
+static guint
+search_get_messages_per_step (const Search *search)
+{
+  return MAX (EVALUATIONS_PER_STEP / search->plan->n_nodes, 1);
+}
+
 Search *
 search_new (CfCommandCall *call, CfSearchNode *tree, GError **error)
 {
+  CfSession *session = cf_call_get_session (call);
   g_autoptr (Search) search = g_new0 (Search, 1);
 
   search->tree = tree;
-  search->exists = cf_session_get_exists (cf_call_get_session (call));
+  search->last_seq = cf_session_get_exists (session);
   search->next_seq = 1;
+  search_bound (search, session, tree);
   search->found = cf_uid_set_new ();
   search->found_later = cf_uid_set_new ();
   search->open = g_array_new (FALSE, FALSE, sizeof (guint32));
@@ -124,10 +156,9 @@ search_get_subject (CfSession *session, guint32 uid, SearchSubject *out_subject)
 static CfRun
 search_step_index (Search *search, CfSession *session)
 {
-  guint32 end = search->exists - search->next_seq >= ROWS_PER_STEP ? search->next_seq + ROWS_PER_STEP
-                                                                   : search->exists + 1;
+  guint left = search_get_messages_per_step (search);
 
-  for (; search->next_seq < end; search->next_seq++) {
+  for (; left > 0 && search->next_seq <= search->last_seq; left--, search->next_seq++) {
     const CfIndexRow *row = cf_session_get_row (session, search->next_seq);
     SearchSubject subject = { .session = session, .seq = search->next_seq, .row = row };
     SearchMatch match;
@@ -141,7 +172,7 @@ search_step_index (Search *search, CfSession *session)
     else if (match == SEARCH_MAYBE && row->content != 0)
       g_array_append_val (search->open, row->uid);
   }
-  if (search->next_seq <= search->exists)
+  if (search->next_seq <= search->last_seq)
     return CF_RUN_MORE;
   search->step = search->open->len > 0 ? STEP_STORE : STEP_DONE;
   return CF_RUN_DONE;
@@ -253,11 +284,12 @@ search_step_facts (Search *search, CfCommandCall *call, GError **error)
   CfContentId contents[FACTS_BATCH];
   CfFacts *facts[FACTS_BATCH] = { NULL };
   guint32 uids[FACTS_BATCH];
+  guint most = MIN (FACTS_BATCH, search_get_messages_per_step (search));
   guint n = 0;
 
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  for (; n < FACTS_BATCH && search->next_open < search->open->len; search->next_open++) {
+  for (; n < most && search->next_open < search->open->len; search->next_open++) {
     guint32 uid = g_array_index (search->open, guint32, search->next_open);
     SearchSubject subject;
 

@@ -317,6 +317,44 @@ test_index (void)
   world_clear ();
 }
 
+/* UIDs that must match bound what is looked at; sets of others, or none of the view, do not mislead. */
+static void
+test_bounds (void)
+{
+  for (guint i = 0; i < 5; i++)
+    world_add (plain, sizeof plain - 1);
+  assert_search (node_of (CF_SEARCH_AND, node_uids ("20:40"), node_uids ("30,50")), "30");
+  assert_search (node_of (CF_SEARCH_AND, node_uids ("1:45"), cf_search_node_new (CF_SEARCH_ALL)),
+                 "10,20,30,40");
+  assert_search (node_of (CF_SEARCH_AND, cf_search_node_new (CF_SEARCH_ALL), node_uids ("")), "");
+  assert_search (node_of (CF_SEARCH_AND, node_uids ("10"), node_uids ("50")), "");
+  assert_search (node_of (CF_SEARCH_NOT, node_uids ("20"), NULL), "10,30,40,50");
+  world_clear ();
+}
+
+/* However many keys there are, a step stays short, and the outcome is the same. */
+static void
+test_many_keys (void)
+{
+  CfSearchNode *tree = cf_search_node_new (CF_SEARCH_AND);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Search) search = NULL;
+  guint steps = 1;
+
+  for (guint i = 0; i < 10; i++)
+    world_add (plain, sizeof plain - 1);
+  for (guint i = 0; i < 20000; i++)
+    cf_search_node_add (tree, cf_search_node_new (CF_SEARCH_ALL));
+  search = search_new (NULL, tree, &error);
+  g_assert_no_error (error);
+  while (search_run (search, NULL, &error) == CF_RUN_MORE)
+    steps++;
+  g_assert_no_error (error);
+  g_assert_cmpuint (cf_uid_set_get_count (search_get_uids (search)), ==, 10);
+  g_assert_cmpuint (steps, ==, 4);
+  world_clear ();
+}
+
 static void
 test_empty (void)
 {
@@ -511,6 +549,8 @@ main (int argc, char **argv)
   world.fail = -1;
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/search/index", test_index);
+  g_test_add_func ("/search/bounds", test_bounds);
+  g_test_add_func ("/search/many-keys", test_many_keys);
   g_test_add_func ("/search/empty", test_empty);
   g_test_add_func ("/search/facts", test_facts);
   g_test_add_func ("/search/bodies", test_bodies);
