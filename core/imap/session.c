@@ -103,12 +103,16 @@ session_arm (CfSession *session)
   cf_conn_set_timeout (session->conn, MAX (at - now, 1000) / 1000);
 }
 
-static void
-session_touch (CfSession *session)
+/* Something happened: the time until autologout begins anew. Not so before login, or a client that sends an
+ * octet now and then would stay for ever. */
+void
+cf_session_touch (CfSession *session)
 {
   const CfSettings *settings = cf_settings_get ();
   gint64 seconds = session->identity.account == 0 ? settings->login_timeout : settings->idle_timeout;
 
+  if (session->identity.account == 0 && session->autologout_at != 0)
+    return;
   session->autologout_at = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
 }
 
@@ -149,7 +153,7 @@ session_opened (CfConn *conn)
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* OK [CAPABILITY %s] Coffer ready\r\n", capabilities);
   session_flush (session);
-  session_touch (session);
+  cf_session_touch (session);
   session_arm (session);
   return session;
 }
@@ -168,7 +172,7 @@ cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity)
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* PREAUTH [CAPABILITY %s] Coffer ready\r\n", capabilities);
   session_flush (session);
-  session_touch (session);
+  cf_session_touch (session);
   session_arm (session);
   return session;
 }
@@ -222,7 +226,6 @@ session_begin (CfSession *session)
                       .account = session->identity.account,
                       .mailbox = session->mailbox_name };
 
-  session_touch (session);
   if (command == NULL)
     g_set_error (&error, CF_ERROR, CF_ERROR_BAD, "Unknown command");
   else if ((command->states & cf_session_get_state (session)) == 0)
@@ -262,12 +265,13 @@ session_read (CfSession *session)
     cf_conn_consume (session->conn, consumed);
     switch (read) {
     case CF_READ_NEED_MORE:
-      session_touch (session); /* a message on its way is activity */
+      cf_session_touch (session); /* a message on its way is activity */
       return CF_RUN_DONE;
     case CF_READ_CONTINUE:
       cf_conn_write_string (session->conn, "+ Ready for literal data\r\n");
       break;
     case CF_READ_COMPLETE:
+      cf_session_touch (session);
       if (session->call == NULL)
         session_begin (session);
       return CF_RUN_MORE;
@@ -364,6 +368,9 @@ session_step (CfSession *session)
 {
   CfCommandCall *call = session->call;
 
+  /* News that IDLE tells are not the client's activity. */
+  if (call->wants_line == 0)
+    cf_session_touch (session);
   if (call->is_finished)
     return session_finish (session);
   call->result = session_prepare (session, &call->error);
@@ -381,16 +388,21 @@ session_step (CfSession *session)
 
 /* ---- The protocol ---- */
 
+static gboolean
+session_is_waiting_for_input (CfSession *session)
+{
+  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
+}
+
 static CfRun
 session_timeout (CfSession *session)
 {
   gint64 now = g_get_monotonic_time ();
 
-  if (session->call == NULL && now >= session->autologout_at) {
-    session_bye (session, NULL, "Autologout; idle for too long");
-    return CF_RUN_CLOSE;
-  }
-  if (session->call != NULL && session->call->wants_line != 0 && now >= session->autologout_at) {
+  if (now >= session->autologout_at) {
+    /* In the midst of a command the client has not read for as long: there is nobody to say it to. */
+    if (!session_is_waiting_for_input (session))
+      return CF_RUN_ERROR;
     session_bye (session, NULL, "Autologout; idle for too long");
     return CF_RUN_CLOSE;
   }
@@ -399,12 +411,6 @@ session_timeout (CfSession *session)
     session->demote_at = 0;
   }
   return CF_RUN_DONE;
-}
-
-static gboolean
-session_is_waiting_for_input (CfSession *session)
-{
-  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
 }
 
 /* What to answer when nothing more can be done now. */
@@ -433,8 +439,8 @@ session_run (CfConn *conn, gpointer data, guint reasons)
     session_bye (session, NULL, "Ended by the operator");
   if ((reasons & CF_WAKE_DRAIN) != 0)
     session->draining = TRUE;
-  if ((reasons & CF_WAKE_TIMEOUT) != 0 && session_timeout (session) == CF_RUN_CLOSE)
-    return CF_RUN_CLOSE;
+  if ((reasons & CF_WAKE_TIMEOUT) != 0 && (result = session_timeout (session)) != CF_RUN_DONE)
+    return result;
   if (session->closing)
     return CF_RUN_CLOSE;
 
@@ -454,7 +460,10 @@ session_run (CfConn *conn, gpointer data, guint reasons)
   result = session_step (session);
   if (session->closing)
     return CF_RUN_CLOSE;
-  return result == CF_RUN_MORE ? CF_RUN_MORE : session_rest (session);
+  if (result != CF_RUN_MORE)
+    return session_rest (session);
+  session_arm (session);
+  return CF_RUN_MORE;
 }
 
 const CfProtocol cf_imap_protocol = {
@@ -466,167 +475,3 @@ const CfProtocol cf_imap_protocol = {
   .run = session_run,
   .closed = session_closed,
 };
-
-/* ---- For commands ---- */
-
-CfConnRef
-cf_session_get_ref (CfSession *session)
-{
-  return session->ref;
-}
-
-CfOutput *
-cf_session_get_output (CfSession *session)
-{
-  return session->output;
-}
-
-CfStates
-cf_session_get_state (CfSession *session)
-{
-  if (session->identity.account == 0)
-    return CF_STATE_NOT_AUTHENTICATED;
-  return session->view != NULL ? CF_STATE_SELECTED : CF_STATE_AUTHENTICATED;
-}
-
-gboolean
-cf_session_is_output_full (CfSession *session)
-{
-  return cf_conn_is_output_full (session->conn) || cf_output_get_length (session->output) >= 64 * 1024;
-}
-
-gboolean
-cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
-{
-  CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_LOGIN, .session = session };
-
-  session->identity = *identity;
-  memset (identity, 0, sizeof *identity);
-  hook.account = session->identity.account;
-  if (!cf_registry_run_hooks (&hook, error)) {
-    cf_identity_clear (&session->identity);
-    return FALSE;
-  }
-  cf_command_reader_set_authenticated (session->reader, TRUE);
-  cf_conn_set_label (session->conn, session->identity.user);
-  session_touch (session);
-  cf_log (G_LOG_LEVEL_INFO,
-          &(CfLogContext){ .session = cf_session_get_number (session),
-                           .user = session->identity.user,
-                           .peer = cf_session_get_peer (session) },
-          "logged in");
-  return TRUE;
-}
-
-void
-cf_session_log_error (CfSession *session, const char *command, const GError *error)
-{
-  cf_log (cf_response_get_log_level (error),
-          &(CfLogContext){ .session = cf_session_get_number (session),
-                           .user = session->identity.user,
-                           .peer = cf_session_get_peer (session),
-                           .command = command },
-          "%s", error->message);
-}
-
-guint64
-cf_session_get_number (CfSession *session)
-{
-  return cf_conn_get_id (session->conn);
-}
-
-const char *
-cf_session_get_peer (CfSession *session)
-{
-  return cf_conn_get_peer (session->conn)->text;
-}
-
-gboolean
-cf_session_is_tls (CfSession *session)
-{
-  return cf_conn_is_tls (session->conn);
-}
-
-gboolean
-cf_session_is_private (CfSession *session)
-{
-  const char *plaintext = cf_settings_get ()->plaintext_login;
-
-  if (cf_conn_is_tls (session->conn))
-    return TRUE;
-  if (g_strcmp0 (plaintext, "always") == 0)
-    return TRUE;
-  return g_strcmp0 (plaintext, "loopback") == 0 && cf_conn_get_peer (session->conn)->local;
-}
-
-GBytes *
-cf_session_dup_channel_binding (CfSession *session, const char *type)
-{
-  return cf_conn_get_channel_binding (session->conn, type);
-}
-
-const CfIdentity *
-cf_session_get_identity (CfSession *session)
-{
-  return session->identity.account != 0 ? &session->identity : NULL;
-}
-
-CfAccountId
-cf_session_get_account (CfSession *session)
-{
-  return session->identity.account;
-}
-
-gpointer
-cf_session_get_data (CfSession *session, guint slot)
-{
-  return session->data != NULL ? session->data[slot] : NULL;
-}
-
-void
-cf_session_set_data (CfSession *session, guint slot, gpointer data)
-{
-  if (session->data == NULL)
-    session->data = g_new0 (gpointer, cf_registry_get_n_session_slots ());
-  if (session->data[slot] != NULL && session->data[slot] != data)
-    cf_registry_free_session_data (slot, session->data[slot]);
-  session->data[slot] = data;
-}
-
-gboolean
-cf_session_is_enabled (CfSession *session, const char *capability)
-{
-  return session->enabled_names != NULL
-         && g_ptr_array_find_with_equal_func (session->enabled_names, capability, g_str_equal, NULL);
-}
-
-void
-cf_session_enable (CfSession *session, const char *capability)
-{
-  if (cf_session_is_enabled (session, capability))
-    return;
-  if (session->enabled_names == NULL)
-    session->enabled_names = g_ptr_array_new_with_free_func (g_free);
-  g_ptr_array_add (session->enabled_names, g_strdup (capability));
-}
-
-char *
-cf_session_dup_capabilities (CfSession *session)
-{
-  GString *text = g_string_new (NULL);
-  CfStates state = cf_session_get_state (session);
-
-  for (guint i = 0; i < cf_registry_get_n_capabilities (); i++) {
-    const CfCapability *row = cf_registry_get_capability (i);
-    g_autoptr (GString) dynamic = g_string_new (NULL);
-
-    if ((row->states & state) == 0)
-      continue;
-    if (row->visible != NULL && !row->visible (session, dynamic))
-      continue;
-    if (text->len > 0)
-      g_string_append_c (text, ' ');
-    g_string_append (text, dynamic->len > 0 ? dynamic->str : row->text);
-  }
-  return g_string_free (text, FALSE);
-}

@@ -47,6 +47,9 @@ extern const CfProtocol cf_imap_protocol;
  * Returns the session, for cf_imap_protocol's run and closed. */
 gpointer cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity);
 
+/* The client did something: the time until autologout begins anew. */
+void cf_session_touch (CfSession *session);
+
 CfConnRef cf_session_get_ref (CfSession *session);
 CfOutput *cf_session_get_output (CfSession *session);
 CfStates cf_session_get_state (CfSession *session);
