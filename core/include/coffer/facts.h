@@ -3,7 +3,8 @@
  * Core parses, the store keeps: a store never looks into MIME. Facts are immutable and reference counted; any
  * thread. A store has two ways to keep them, and may use both: the encoded form, opaque and versioned, which
  * it must return unchanged; and the fields below as columns, for SQL reports and look-ups. Texts given as
- * "decoded" are valid UTF-8 without NUL (U+FFFD replaces what cannot be decoded); "raw" is as it was appended.
+ * "decoded" are valid UTF-8 without NUL (U+FFFD replaces what cannot be decoded); "raw" is as it was appended, and
+ * may be octets that are not UTF-8: a store that keeps it as text repairs it first, or one message fails a batch.
  */
 #ifndef COFFER_FACTS_H
 #define COFFER_FACTS_H
@@ -58,7 +59,7 @@ typedef struct {
   CfPartKind kind;
   gint parent; /* index into the table; -1 for the message */
   const char *type, *subtype;  /* lower case; "text" "plain" where absent (RFC 2045, 5.2) */
-  const char *charset;         /* lower case, or NULL */
+  const char *charset;         /* raw, in lower case, or NULL */
   const char *encoding;        /* Content-Transfer-Encoding, lower case; "7bit" where absent */
   const char *disposition;     /* lower case, or NULL */
   const char *filename;        /* decoded, or NULL */

@@ -255,7 +255,8 @@ CF_API CfMailboxId cf_write_batch_get_mailbox (const CfWriteBatch *batch);
 CF_API CfMailboxId cf_write_batch_get_destination (const CfWriteBatch *batch);
 CF_API guint cf_write_batch_get_n_ops (const CfWriteBatch *batch);
 CF_API const CfWriteOp *cf_write_batch_get_op (const CfWriteBatch *batch, guint i);
-/* An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA; 0: none. */
+/* An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA; 0: none.
+ * They hold across mailboxes: batches of one account with a limit take turns, those without one need not. */
 CF_API guint64 cf_write_batch_get_max_octets (const CfWriteBatch *batch);
 CF_API guint64 cf_write_batch_get_max_messages (const CfWriteBatch *batch);
 
@@ -434,7 +435,8 @@ typedef struct {
    * for an expunge. One that a STORE leaves as it was keeps its own. COPY gives new UIDs, in the order of the
    * old, with flags, keywords, INTERNALDATE, attributes; flags are shared with the original at no time.
    * CF_ERROR_NONEXISTENT: the mailbox; as an operation's outcome (CF_ERROR_TRYCREATE), the destination.
-   * FALSE: nothing was stored (CF_ERROR_UNAVAILABLE), or the outcome is unknown (CF_ERROR_UNKNOWN). */
+   * FALSE: nothing was stored (CF_ERROR_UNAVAILABLE), or the outcome is unknown (CF_ERROR_UNKNOWN); what was
+   * reported into @batch is void then. */
   gboolean (*commit) (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError **error);
 
   /* -- attributes -- */
