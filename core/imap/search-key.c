@@ -46,6 +46,7 @@ search_key_read_named (CfCommandCall *call, CfInput *input, GError **error)
 {
   g_autofree char *name = NULL;
   const CfSearchKey *key;
+  CfSearchNode *node;
 
   if (!cf_input_name (input, &name, error))
     return NULL;
@@ -54,7 +55,10 @@ search_key_read_named (CfCommandCall *call, CfInput *input, GError **error)
     g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown search key %.40s", name);
     return NULL;
   }
-  return key->parse (call, input, error);
+  node = key->parse (call, input, error);
+  if (node != NULL && node->kind == CF_SEARCH_MODULE && node->key == NULL)
+    node->key = key;
+  return node;
 }
 
 CfSearchNode *

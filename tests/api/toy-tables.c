@@ -53,6 +53,43 @@ static const CfItem items[] = {
   { CF_ITEM_FETCH, "XTOY.ANSWERS", .emit = emit_answers },
 };
 
+/* A key of its own: messages with so many parts. */
+static CfSearchNode *
+parse_parts (CfCommandCall *call, CfInput *input, GError **error)
+{
+  CfSearchNode *node;
+  guint32 number;
+
+  if (!cf_input_space (input, error) || !cf_input_number (input, &number, error))
+    return NULL;
+  node = cf_search_node_new (CF_SEARCH_MODULE);
+  node->number = number;
+  return node;
+}
+
+static gboolean
+match_parts (CfMessage *message, const CfSearchNode *node)
+{
+  return cf_facts_get_n_parts (cf_message_get_facts (message)) == node->number;
+}
+
+/* And one that is another way to say what core knows, so that a store can evaluate it too. */
+static CfSearchNode *
+parse_open (CfCommandCall *call, CfInput *input, GError **error)
+{
+  CfSearchNode *node = cf_search_node_new (CF_SEARCH_NOT);
+  CfSearchNode *answered = cf_search_node_new (CF_SEARCH_FLAG);
+
+  answered->number = CF_FLAG_ANSWERED;
+  cf_search_node_add (node, answered);
+  return node;
+}
+
+static const CfSearchKey search_keys[] = {
+  { "XTOY.PARTS", parse_parts, CF_NEED_FACTS, match_parts },
+  { "XTOY.OPEN", parse_open },
+};
+
 /* Mailboxes cannot be called Toy. */
 static gboolean
 refuse_toy (const CfHookInfo *info, GError **error)
@@ -74,6 +111,7 @@ toy_init (CfRegistrar *registrar, GError **error)
          && cf_registrar_add_commands (registrar, commands, error)
          && cf_registrar_add_capabilities (registrar, capabilities, error)
          && cf_registrar_add_items (registrar, items, error)
+         && cf_registrar_add_search_keys (registrar, search_keys, error)
          && cf_registrar_add_hooks (registrar, hooks, error);
 }
 

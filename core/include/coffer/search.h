@@ -47,7 +47,7 @@ struct _CfSearchNode {
   gint32 day;          /* days since 1970-01-01 */
   char *name;          /* or NULL */
   char *text;          /* UTF-8, as the client sent it: compare without regard to case */
-  gconstpointer key;   /* CF_SEARCH_MODULE: its CfSearchKey */
+  gconstpointer key;   /* CF_SEARCH_MODULE: its CfSearchKey; core sets it where the parser left NULL */
   gpointer data;       /* CF_SEARCH_MODULE: what its parser left */
   GDestroyNotify data_free;
 };
