@@ -147,7 +147,7 @@ parse_options (Options *options, int argc, char **argv, GError **error)
   g_autoptr (GOptionContext) context = g_option_context_new ("- serve message storage over IMAP");
 
   g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_set_description (context, "Without --config, " CF_CONFIG_FILE " is read.");
+  g_option_context_set_description (context, "Without --config, " CF_DEFAULT_CONFIG " is read.");
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   if (argc > 1) {
@@ -184,6 +184,6 @@ main (int argc, char **argv)
   if (options.print)
     return print_config (config);
   if (!config)
-    config = g_strdup (CF_CONFIG_FILE);
+    config = g_strdup (CF_DEFAULT_CONFIG);
   return options.check ? check_config (config) : serve (config);
 }

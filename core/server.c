@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "commands/commands.h"
 #include "commands/login.h"
+#include "control/control.h"
 #include "imap/session.h"
 #include "mime/facts-cache.h"
 #include "module/loader.h"
@@ -17,6 +18,9 @@
 #include "store/service.h"
 #include "store/upkeep.h"
 #include "system.h"
+
+#include <errno.h>
+#include <sys/stat.h>
 
 struct _CfServer {
   CfConfig *config;
@@ -34,6 +38,7 @@ register_protocols (CfRegistrar *registrar, GError **error)
 {
   static const CfClass protocols[] = {
     { CF_CLASS_PROTOCOL, "imap", &cf_imap_protocol },
+    { CF_CLASS_PROTOCOL, "control", &cf_control_protocol },
   };
 
   return cf_registrar_add_classes (registrar, protocols, error);
@@ -153,6 +158,15 @@ check_user (const CfSettings *settings, CfConfig *config, GError **error)
 }
 
 static gboolean
+check_create_mailboxes (CfConfig *config, GError **error)
+{
+  if (cf_control_check_settings (error))
+    return TRUE;
+  cf_config_prefix_error (config, "storage", "create_mailboxes", error);
+  return FALSE;
+}
+
+static gboolean
 set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
 {
   const CfTlsConfig tls = {
@@ -204,12 +218,28 @@ cf_server_new (const char *config_path, GError **error)
   if (!server->config || !fill_tables (server->config, error))
     return NULL;
   if (!check_user (settings, server->config, error) || !check_storage (settings, server->config, error)
-      || !check_listen (settings, server->config, error))
+      || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error))
     return NULL;
   server->net = new_net (server, error);
   if (!server->net || !set_tls (server->net, settings, server->config, error))
     return NULL;
   return g_steal_pointer (&server);
+}
+
+/* Nobody is accepted before the server starts, and the protocol looks at who it is; the mode saves others
+ * from finding that out. */
+static gboolean
+listen_for_control (CfServer *server, const char *path, GError **error)
+{
+  g_autofree char *text = g_strconcat ("unix:", path, NULL);
+
+  if (!cf_net_listen (server->net, text, cf_registry_get_protocols (), error))
+    return FALSE;
+  if (chmod (path, 0600) == 0
+      && (!cf_settings_get ()->user || cf_system_give_file (path, cf_settings_get ()->user)))
+    return TRUE;
+  g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "%s: %s", path, g_strerror (errno));
+  return FALSE;
 }
 
 static gboolean
@@ -222,12 +252,8 @@ listen_all (CfServer *server, GError **error)
     if (!cf_net_listen (server->net, settings->listen[i], protocols, error))
       return FALSE;
   }
-  if (settings->control_socket) {
-    g_autofree char *text = g_strconcat ("unix:", settings->control_socket, NULL);
-
-    if (!cf_net_listen (server->net, text, protocols, error))
-      return FALSE;
-  }
+  if (settings->control_socket && !listen_for_control (server, settings->control_socket, error))
+    return FALSE;
   cf_net_listen_check_activation (server->net);
   return TRUE;
 }
@@ -296,6 +322,22 @@ cf_server_start (CfServer *server, GError **error)
   if (settings->user && !cf_system_become_user (settings->user, error))
     return FALSE;
   return open_store (server, error) && cf_net_start (server->net, error);
+}
+
+gboolean
+cf_server_start_private (CfServer *server, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+
+  if (settings->user && !cf_system_become_user (settings->user, error))
+    return FALSE;
+  return open_store (server, error) && cf_net_start (server->net, error);
+}
+
+gboolean
+cf_server_attach_control (CfServer *server, int fd, GError **error)
+{
+  return cf_net_attach_fd (server->net, fd, &cf_control_protocol, FALSE, error) != 0;
 }
 
 char **

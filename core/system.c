@@ -44,6 +44,17 @@ cf_system_check_user (const char *user, GError **error)
 }
 
 gboolean
+cf_system_give_file (const char *path, const char *user)
+{
+  const struct passwd *entry;
+
+  if (geteuid () != 0)
+    return TRUE;
+  entry = getpwnam (user);
+  return entry && lchown (path, entry->pw_uid, entry->pw_gid) == 0;
+}
+
+gboolean
 cf_system_become_user (const char *user, GError **error)
 {
   const struct passwd *entry;

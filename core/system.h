@@ -15,6 +15,8 @@ gboolean cf_system_check_user (const char *user, GError **error);
 /* Becomes @user with its groups, for good. Does nothing unless the process is root's. Before threads exist.
  */
 gboolean cf_system_become_user (const char *user, GError **error);
+/* Makes the file at @path @user's. Does nothing unless the process is root's. FALSE: errno says why. */
+gboolean cf_system_give_file (const char *path, const char *user);
 
 /* Tells the service manager (sd_notify(3)): "READY=1", "STOPPING=1". Does nothing when there is none. */
 void cf_system_notify (const char *state);

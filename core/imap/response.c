@@ -67,10 +67,22 @@ status_of (gint code)
   return (Status){ "NO", "SERVERBUG" };
 }
 
+static Status
+status_of_error (const GError *error)
+{
+  return error->domain == CF_ERROR ? status_of (error->code) : (Status){ "NO", "SERVERBUG" };
+}
+
+const char *
+cf_response_get_code (const GError *error)
+{
+  return status_of_error (error).code;
+}
+
 void
 cf_response_error (CfOutput *output, const char *tag, const GError *error)
 {
-  Status status = error->domain == CF_ERROR ? status_of (error->code) : (Status){ "NO", "SERVERBUG" };
+  Status status = status_of_error (error);
   const char *text = error->domain == CF_ERROR ? error->message : "Internal error";
   g_autofree char *line = g_strdelimit (g_strdup (text), "\r\n", ' ');
 

@@ -10,6 +10,8 @@ G_BEGIN_DECLS
 void cf_response_error (CfOutput *output, const char *tag, const GError *error);
 /* "* BYE text". @code may be NULL, else "UNAVAILABLE" and the like. */
 void cf_response_bye (CfOutput *output, const char *code, const char *text);
+/* The response code for @error, "NONEXISTENT"; NULL: it has none. */
+const char *cf_response_get_code (const GError *error);
 /* How loud @error is logged. */
 GLogLevelFlags cf_response_get_log_level (const GError *error);
 

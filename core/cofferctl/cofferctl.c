@@ -1,0 +1,236 @@
+/* core/cofferctl/cofferctl.c - the admin tool: its commands as a table, and their options.
+ *
+ * Exit codes are those of sysexits.h where there is one: 0, 64 for wrong usage, 78 for a wrong configuration,
+ * 1 when what was asked for could not be done.
+ */
+#include "cofferctl/cofferctl.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "cofferctl/engine.h"
+#include "cofferctl/password.h"
+
+typedef struct {
+  const char *name; /* "user add" */
+  const char *args; /* as shown in the usage */
+  guint n_args;
+  guint options; /* Opt bits */
+  CtlRun run;
+  const char *summary;
+  const char *description; /* NULL: the summary says all */
+} Command;
+
+enum {
+  OPT_PASSWORD = 1 << 0,    /* asks for one */
+  OPT_NO_PASSWORD = 1 << 1, /* may do without */
+};
+
+static const Command commands[] = {
+  { "user add", "NAME", 1, OPT_PASSWORD | OPT_NO_PASSWORD, ctl_user_add, "Make an account",
+    "NAME is the account's first address: a mail address, a tel: or sip: URI, or any login name. It is put "
+    "into\n"
+    "the form that is looked up when clients log in, so that all spellings of one address are one account.\n"
+    "The account gets INBOX and the mailboxes of [storage] create_mailboxes, and is subscribed to them." },
+  { "user list", "", 0, 0, ctl_user_list, "Show all accounts", NULL },
+  { "user disable", "NAME", 1, 0, ctl_user_disable, "Let an account log in no more; its sessions end", NULL },
+  { "user enable", "NAME", 1, 0, ctl_user_enable, "Let it log in again", NULL },
+  { "user delete", "NAME", 1, 0, ctl_user_delete, "Delete an account with all its mail, for good",
+    "Its sessions end. Nothing of it is left; there is no question and no way back." },
+  { "passwd", "NAME", 1, OPT_PASSWORD, ctl_passwd, "Change an account's password",
+    "Sessions that are logged in go on." },
+  { "address add", "NAME ADDRESS", 2, 0, ctl_address_add, "Give an account another address to log in with",
+    NULL },
+  { "address remove", "NAME ADDRESS", 2, 0, ctl_address_remove, "Take an address from an account",
+    "An account keeps the address it is named by." },
+  { "address list", "NAME", 1, 0, ctl_address_list, "Show an account's addresses", NULL },
+  { "modules", "", 0, 0, ctl_modules, "Show the modules that the server has loaded", NULL },
+};
+
+/* ---- Usage ---- */
+
+/* One line on stderr. */
+static int
+fail (int code, const char *format, ...)
+{
+  va_list args;
+  g_autofree char *text = NULL;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_printerr ("cofferctl: %s\n", text);
+  return code;
+}
+
+static void
+print_usage (void)
+{
+  printf ("Usage: cofferctl [--config FILE] COMMAND [OPTION...] [ARGUMENT...]\n\nCommands:\n");
+  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
+    g_autofree char *line = g_strjoin (" ", commands[i].name, commands[i].args, NULL);
+
+    printf ("  %-32s %s\n", line, commands[i].summary);
+  }
+  printf ("\nCOMMAND --help explains one. Without --config, " CF_DEFAULT_CONFIG
+          " is read. A running server is asked\n"
+          "over its [server] control_socket; when none runs, the store is opened directly.\n");
+}
+
+/* The command that @argv begins with; *@out_used is how many words name it. NULL: none. */
+static const Command *
+find_command (int argc, char **argv, int *out_used)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
+    g_auto (GStrv) words = g_strsplit (commands[i].name, " ", -1);
+    int n = (int) g_strv_length (words), same = 0;
+
+    while (same < n && same < argc && g_str_equal (words[same], argv[same]))
+      same++;
+    *out_used = n;
+    if (same == n)
+      return &commands[i];
+  }
+  return NULL;
+}
+
+/* ---- One command ---- */
+
+/* Reads what stands behind the command's name. FALSE: wrong usage. */
+static gboolean
+parse_arguments (const Command *command, int argc, char **argv, char **config, CtlCall *call, GError **error)
+{
+  GOptionEntry password[] = {
+    { "password-stdin", 0, 0, G_OPTION_ARG_NONE, &call->options.password_stdin,
+      "Read the password from the first line of stdin; otherwise it is asked for on the terminal", NULL },
+    { NULL },
+  };
+  GOptionEntry no_password[] = {
+    { "no-password", 0, 0, G_OPTION_ARG_NONE, &call->options.no_password,
+      "Without a password: nobody can log in with one until passwd sets it", NULL },
+    { NULL },
+  };
+  GOptionEntry all[] = {
+    { "config", 'c', 0, G_OPTION_ARG_FILENAME, config, "Configuration file", "FILE" },
+    { NULL },
+  };
+  g_autofree char *usage = g_strjoin (" ", command->name, command->args, NULL);
+  g_autoptr (GOptionContext) context = g_option_context_new (usage);
+
+  g_option_context_set_summary (context, command->summary);
+  g_option_context_set_description (context, command->description);
+  g_option_context_add_main_entries (context, all, NULL);
+  if ((command->options & OPT_PASSWORD) != 0)
+    g_option_context_add_main_entries (context, password, NULL);
+  if ((command->options & OPT_NO_PASSWORD) != 0)
+    g_option_context_add_main_entries (context, no_password, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, error))
+    return FALSE;
+  /* A "--" that ended the options is left in. */
+  if (argc > 1 && g_str_equal (argv[1], "--")) {
+    argv++;
+    argc--;
+  }
+  if ((guint) argc - 1 != command->n_args) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "usage: cofferctl %s %s", command->name,
+                 command->args);
+    return FALSE;
+  }
+  if (call->options.password_stdin && call->options.no_password) {
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                         "either --password-stdin or --no-password");
+    return FALSE;
+  }
+  call->args = g_strdupv (argv + 1);
+  for (guint i = 0; call->args[i] != NULL; i++) {
+    if (!g_utf8_validate (call->args[i], -1, NULL)) {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an argument is not UTF-8");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static int
+carry_out (const Command *command, const char *config, CtlCall *call)
+{
+  g_autoptr (GError) error = NULL;
+  CtlEngine engine;
+  gboolean good;
+  int code;
+
+  if ((command->options & OPT_PASSWORD) != 0 && !call->options.no_password) {
+    call->password = ctl_password_read (call->options.password_stdin, &error);
+    if (call->password == NULL)
+      return fail (EXIT_FAILURE, "%s", error->message);
+  }
+  if (!ctl_engine_open (&engine, config, &code, &error))
+    return fail (code, "%s", error->message);
+  call->connection = engine.connection;
+  good = command->run (call, &error);
+  ctl_engine_close (&engine);
+  if (!good)
+    return fail (EXIT_FAILURE, "%s", error->message);
+  return fflush (stdout) == 0 ? EXIT_SUCCESS : fail (EXIT_FAILURE, "Cannot write to stdout");
+}
+
+static int
+run_command (const Command *command, int argc, char **argv, char **config)
+{
+  g_autoptr (GError) error = NULL;
+  CtlCall call = { 0 };
+  int code;
+
+  if (parse_arguments (command, argc, argv, config, &call, &error))
+    code = carry_out (command, *config != NULL ? *config : CF_DEFAULT_CONFIG, &call);
+  else
+    code = fail (EX_USAGE, "%s", error->message);
+  ctl_password_free (call.password);
+  g_strfreev (call.args);
+  return code;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree char *config = NULL;
+  gboolean version = FALSE, help = FALSE;
+  const GOptionEntry entries[] = {
+    { "config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "Configuration file", "FILE" },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
+    { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Show this", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) error = NULL;
+  const Command *command;
+  int used;
+
+  setlocale (LC_ALL, "");
+  signal (SIGPIPE, SIG_IGN);
+  cf_log_install ();
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_help_enabled (context, FALSE);
+  /* What stands behind the command is the command's. */
+  g_option_context_set_strict_posix (context, TRUE);
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return fail (EX_USAGE, "%s", error->message);
+  if (version)
+    printf ("cofferctl " CF_VERSION "\n");
+  if (help)
+    print_usage ();
+  if (version || help)
+    return EXIT_SUCCESS;
+  if (argc < 2)
+    return fail (EX_USAGE, "no command; cofferctl --help lists them");
+  command = find_command (argc - 1, argv + 1, &used);
+  if (command == NULL)
+    return fail (EX_USAGE, "'%s' is no command; cofferctl --help lists them", argv[1]);
+  /* Its last word stands where a program's name does. */
+  return run_command (command, argc - used, argv + used, &config);
+}

@@ -1,0 +1,42 @@
+/* core/cofferctl/cofferctl.h - what the commands of the admin tool share.
+ *
+ * A command is a row in cofferctl.c: the words that name it, its arguments, its options, and a function that
+ * is called with a connection to the server. It prints results on stdout, and what goes wrong on stderr.
+ */
+#ifndef CF_COFFERCTL_H
+#define CF_COFFERCTL_H
+
+#include "cofferctl/connection.h"
+
+G_BEGIN_DECLS
+
+/* Options of all commands; each uses those that its row lists. */
+typedef struct {
+  gboolean password_stdin;
+  gboolean no_password;
+} CtlOptions;
+
+typedef struct {
+  CtlConnection *connection;
+  CtlOptions options;
+  char **args;    /* NULL-terminated; as many as the row says */
+  char *password; /* where the row asks for one; NULL: none */
+} CtlCall;
+
+/* FALSE: @error is shown, and the exit code is 1. */
+typedef gboolean (*CtlRun) (CtlCall *call, GError **error);
+
+gboolean ctl_user_add (CtlCall *call, GError **error);
+gboolean ctl_user_list (CtlCall *call, GError **error);
+gboolean ctl_user_disable (CtlCall *call, GError **error);
+gboolean ctl_user_enable (CtlCall *call, GError **error);
+gboolean ctl_user_delete (CtlCall *call, GError **error);
+gboolean ctl_passwd (CtlCall *call, GError **error);
+gboolean ctl_address_add (CtlCall *call, GError **error);
+gboolean ctl_address_remove (CtlCall *call, GError **error);
+gboolean ctl_address_list (CtlCall *call, GError **error);
+gboolean ctl_modules (CtlCall *call, GError **error);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,227 @@
+/* core/control/control.c - the control protocol on a connection (control.h).
+ *
+ * The table below is all there is to say of a command: its name, how many arguments it takes, whether it asks
+ * the store. Adding one takes a row and a function.
+ */
+#include "control/control.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "control/private.h"
+#include "control/wire.h"
+#include "imap/response.h"
+#include "imap/session.h"
+#include "module/registry.h"
+
+static gboolean
+control_ping (CfControl *control, char **args, GError **error)
+{
+  cf_control_reply (control, "cofferd", CF_VERSION, NULL);
+  return TRUE;
+}
+
+static gboolean
+control_modules (CfControl *control, char **args, GError **error)
+{
+  for (guint i = 0; i < cf_registry_get_n_modules (); i++) {
+    const CfModuleInfo *info = cf_registry_get_module (i);
+
+    cf_control_reply (control, info->name, info->descriptor->version ? info->descriptor->version : "",
+                      info->descriptor->summary ? info->descriptor->summary : "", info->path, NULL);
+  }
+  return TRUE;
+}
+
+static const struct {
+  const char *name;
+  guint min, max; /* arguments */
+  gboolean store;
+  CfControlRun run;
+} control_commands[] = {
+  { "ping", 0, 0, FALSE, control_ping },
+  { "modules", 0, 0, FALSE, control_modules },
+  { "user-add", 1, 2, TRUE, cf_control_user_add }, /* NAME [PASSWORD] */
+  { "user-list", 0, 0, TRUE, cf_control_user_list },
+  { "user-disable", 1, 1, TRUE, cf_control_user_disable },
+  { "user-enable", 1, 1, TRUE, cf_control_user_enable },
+  { "user-delete", 1, 1, TRUE, cf_control_user_delete },
+  { "passwd", 2, 2, TRUE, cf_control_passwd },           /* NAME PASSWORD */
+  { "address-add", 2, 2, TRUE, cf_control_address_add }, /* NAME ADDRESS */
+  { "address-remove", 2, 2, TRUE, cf_control_address_remove },
+  { "address-list", 1, 1, TRUE, cf_control_address_list },
+  { "imap", 1, 1, TRUE, cf_control_imap }, /* NAME: from the OK on, the connection is an IMAP session */
+};
+
+/* ---- Answers ---- */
+
+static void
+control_write (CfControl *control, const char *const *words)
+{
+  g_autofree char *line = cf_control_format (words);
+
+  cf_conn_write_string (control->conn, line);
+}
+
+void
+cf_control_reply (CfControl *control, ...)
+{
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  const char *word;
+  va_list args;
+
+  g_ptr_array_add (words, (gpointer) "*");
+  va_start (args, control);
+  while ((word = va_arg (args, const char *)) != NULL)
+    g_ptr_array_add (words, (gpointer) word);
+  va_end (args);
+  g_ptr_array_add (words, NULL);
+  control_write (control, (const char *const *) words->pdata);
+}
+
+static void
+control_fail (CfControl *control, const char *command, const GError *error)
+{
+  const char *code = cf_response_get_code (error);
+  const char *const words[] = { "ERROR", code != NULL ? code : "-", error->message, NULL };
+
+  cf_log (cf_response_get_log_level (error),
+          &(CfLogContext){ .session = cf_conn_get_id (control->conn),
+                           .peer = cf_conn_get_peer (control->conn)->text,
+                           .command = command },
+          "%s", error->message);
+  control_write (control, words);
+}
+
+/* ---- Requests ---- */
+
+static int
+control_lookup (char **words, GError **error)
+{
+  guint n = g_strv_length (words) - 1;
+
+  for (guint i = 0; i < G_N_ELEMENTS (control_commands); i++) {
+    if (!g_str_equal (control_commands[i].name, words[0]))
+      continue;
+    if (n >= control_commands[i].min && n <= control_commands[i].max)
+      return (int) i;
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "%s: wrong number of arguments", words[0]);
+    return -1;
+  }
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "This server does not know that command");
+  return -1;
+}
+
+static void
+control_leave_store (CfControl *control)
+{
+  if (control->asked_store)
+    cf_permits_release (cf_store_service_get_permits (), cf_conn_get_ref (control->conn));
+  control->asked_store = FALSE;
+}
+
+/* WAIT: for a storage permit. MORE: answered. */
+static CfRun
+control_carry_out (CfControl *control)
+{
+  static const char *const ok[] = { "OK", NULL };
+  g_autoptr (GError) error = NULL;
+  int i = control_lookup (control->words, &error);
+
+  if (i >= 0 && control_commands[i].store) {
+    control->asked_store = TRUE;
+    if (!cf_permits_try (cf_store_service_get_permits (), cf_conn_get_ref (control->conn), 0))
+      return CF_RUN_WAIT;
+  }
+  if (i >= 0)
+    control_commands[i].run (control, control->words + 1, &error);
+  control_leave_store (control);
+  if (error != NULL)
+    control_fail (control, i >= 0 ? control_commands[i].name : NULL, error);
+  else if (control->imap == NULL)
+    control_write (control, ok);
+  g_clear_pointer (&control->words, cf_control_words_free);
+  return CF_RUN_MORE;
+}
+
+/* Takes a request out of the input. MORE: there is one (or what stood in its place has been answered). */
+static CfRun
+control_read (CfControl *control)
+{
+  g_autoptr (GError) error = NULL;
+  gsize length;
+  guint8 *data = cf_conn_peek (control->conn, &length);
+  guint8 *end = length > 0 ? memchr (data, '\n', length) : NULL;
+
+  if (end == NULL && length <= CF_CONTROL_LINE_MAX)
+    return CF_RUN_DONE;
+  if (end == NULL) {
+    g_set_error_literal (&error, CF_ERROR, CF_ERROR_BAD, "The request is too long");
+    control_fail (control, NULL, error);
+    return CF_RUN_CLOSE;
+  }
+  control->words = cf_control_parse ((const char *) data, (gsize) (end - data), &error);
+  if (control->words == NULL)
+    control_fail (control, NULL, error);
+  /* It may have held a password. */
+  explicit_bzero (data, (gsize) (end - data));
+  cf_conn_consume (control->conn, (gsize) (end - data) + 1);
+  return CF_RUN_MORE;
+}
+
+/* ---- The protocol ---- */
+
+static gpointer
+control_opened (CfConn *conn)
+{
+  const CfPeer *peer = cf_conn_get_peer (conn);
+  CfControl *control;
+
+  if (peer->uid != 0 && peer->uid != (gint64) geteuid ()) {
+    cf_log (G_LOG_LEVEL_WARNING, &(CfLogContext){ .session = cf_conn_get_id (conn), .peer = peer->text },
+            "refused on the control socket: neither root nor the server's user");
+    return NULL;
+  }
+  control = g_new0 (CfControl, 1);
+  control->conn = conn;
+  return control;
+}
+
+static CfRun
+control_run (CfConn *conn, gpointer data, guint reasons)
+{
+  CfControl *control = data;
+
+  if (control->imap != NULL)
+    return cf_imap_protocol.run (conn, control->imap, reasons);
+  if ((reasons & (CF_WAKE_KICK | CF_WAKE_DRAIN)) != 0)
+    return CF_RUN_CLOSE;
+  if (control->words == NULL) {
+    CfRun read = control_read (control);
+
+    if (control->words == NULL)
+      return read;
+  }
+  return control_carry_out (control);
+}
+
+static void
+control_closed (CfConn *conn, gpointer data)
+{
+  CfControl *control = data;
+
+  if (control->imap != NULL)
+    cf_imap_protocol.closed (conn, control->imap);
+  control_leave_store (control);
+  cf_control_words_free (control->words);
+  g_free (control);
+}
+
+const CfProtocol cf_control_protocol = {
+  .struct_size = sizeof cf_control_protocol,
+  .name = "control",
+  .opened = control_opened,
+  .run = control_run,
+  .closed = control_closed,
+};

@@ -1,0 +1,23 @@
+/* core/control/control.h - the control protocol: what cofferctl says to the server.
+ *
+ * It is spoken on a unix socket that root and the server's own user may use, and nobody else; each can then
+ * act for every account. wire.h has the form of its lines, control.c the table of commands. One command makes
+ * the connection an IMAP session, so that mail is moved in and out by the same code that serves clients.
+ */
+#ifndef CF_CONTROL_H
+#define CF_CONTROL_H
+
+#include <coffer/module.h>
+
+#include "net/net.h"
+
+G_BEGIN_DECLS
+
+extern const CfProtocol cf_control_protocol;
+
+/* Whether [storage] create_mailboxes makes sense. CF_ERROR_CANNOT. Main thread. */
+gboolean cf_control_check_settings (GError **error);
+
+G_END_DECLS
+
+#endif

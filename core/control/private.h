@@ -1,0 +1,46 @@
+/* core/control/private.h - one control connection, and what its commands share. Its owner is whoever owns the
+ * connection.
+ */
+#ifndef CF_CONTROL_PRIVATE_H
+#define CF_CONTROL_PRIVATE_H
+
+#include "control/control.h"
+#include "store/service.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  CfConn *conn;
+  char **words;         /* the request being carried out; NULL: waiting for one */
+  gboolean asked_store; /* may hold a storage permit, or wait for one */
+  gpointer imap;        /* not NULL: an IMAP session has taken over */
+} CfControl;
+
+/* Carries out a request; @args are as many as its row says. May block in the store. FALSE: @error is the
+ * answer. */
+typedef gboolean (*CfControlRun) (CfControl *control, char **args, GError **error);
+
+/* Appends a data line; the words end with NULL. */
+void cf_control_reply (CfControl *control, ...) G_GNUC_NULL_TERMINATED;
+
+/* ---- accounts.c ---- */
+
+gboolean cf_control_user_add (CfControl *control, char **args, GError **error);
+gboolean cf_control_user_list (CfControl *control, char **args, GError **error);
+gboolean cf_control_user_disable (CfControl *control, char **args, GError **error);
+gboolean cf_control_user_enable (CfControl *control, char **args, GError **error);
+gboolean cf_control_user_delete (CfControl *control, char **args, GError **error);
+gboolean cf_control_passwd (CfControl *control, char **args, GError **error);
+gboolean cf_control_address_add (CfControl *control, char **args, GError **error);
+gboolean cf_control_address_remove (CfControl *control, char **args, GError **error);
+gboolean cf_control_address_list (CfControl *control, char **args, GError **error);
+gboolean cf_control_imap (CfControl *control, char **args, GError **error);
+
+/* ---- new-mailboxes.c ---- */
+
+/* The mailboxes that [storage] create_mailboxes gives a new account, and its subscriptions. */
+gboolean cf_control_make_mailboxes (CfControl *control, CfAccountId account, GError **error);
+
+G_END_DECLS
+
+#endif
