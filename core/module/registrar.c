@@ -353,3 +353,9 @@ cf_registrar_add_session_slot (CfRegistrar *registrar, GDestroyNotify free_data)
   g_array_append_val (cf_registry->slots, free_data);
   return cf_registry->slots->len - 1;
 }
+
+const CfStorageClass *
+cf_registrar_lookup_storage (CfRegistrar *registrar, const char *name)
+{
+  return cf_registry_lookup_storage (name);
+}

@@ -277,6 +277,9 @@ CF_API gboolean cf_registrar_add_config_rows (CfRegistrar *registrar, const char
                                               gsize row_size, guint n, gpointer base, GError **error);
 /* A numbered slot in every session for this module's data (cf_session_set_data). */
 CF_API guint cf_registrar_add_session_slot (CfRegistrar *registrar, GDestroyNotify free_data);
+/* The storage class that a module loaded before registered as @name, for a class that wraps another; optional slots
+ * may be NULL. NULL: there is none. Borrowed as long as the modules are loaded. */
+CF_API const CfStorageClass *cf_registrar_lookup_storage (CfRegistrar *registrar, const char *name);
 
 enum {
   CF_ROW_COMMAND,

@@ -1,0 +1,181 @@
+"""A cofferd for one test: its own folder, ports of its own, one storage backend."""
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from imap import Client
+
+START_TIMEOUT = 30
+STOP_TIMEOUT = 20
+PASSWORD = 'correct horse'
+# A developer's build may have sanitizers, whose reports go to stderr as well.
+BAD_LINE = re.compile(r'^\S+Z error |(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:|\(critical\)')
+
+STORAGE = {
+    'memory': {},
+    'sqlite': {'storage-sqlite': {'path': '{folder}/store.db'}},
+}
+
+
+class ServerError(Exception):
+    pass
+
+
+class Server:
+    """cofferd on @backend, in a with statement.
+
+    @config: {group: {key: value}} beyond the usual. @modules: loaded behind the usual ones. @counting: the
+    backend is wrapped by tests/storage/counting. @command: goes before cofferd, such as strace and its options.
+    The accounts of @users exist (cofferctl), with PASSWORD.
+    """
+
+    def __init__(self, build, backend='memory', config=None, modules=(), counting=False, command=(), users=()):
+        self.build = Path(build).resolve()
+        self.folder = Path(tempfile.mkdtemp(prefix='coffer-test.'))
+        self.config_path = self.folder / 'coffer.conf'
+        self.log_path = self.folder / 'log'
+        self.command = list(command)
+        self.process = None
+        self.addresses = {}
+        modules = ['auth', 'search', f'storage-{backend}', *(['counting'] if counting else []), *modules]
+        self.groups = {
+            'server': {'listen': 'imap://127.0.0.1:0', 'control_socket': f'{self.folder}/control',
+                       'modules': ';'.join(modules), 'plaintext_login': 'loopback'},
+            'storage': {'class': 'counting' if counting else backend},
+            **{name: dict(keys) for name, keys in STORAGE[backend].items()},
+        }
+        if counting:
+            self.groups['counting'] = {'inner': backend}
+        self._merge(config or {})
+        try:
+            self._write_config()
+            self._start()
+            for user in users:
+                self.add_user(user)
+        except BaseException:
+            self.stop()
+            self.remove()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.remove()
+
+    # ---- Configuration ----
+
+    def _merge(self, config):
+        for group, keys in config.items():
+            self.groups.setdefault(group, {}).update(keys)
+
+    def _write_config(self):
+        lines = []
+        for group, keys in self.groups.items():
+            lines.append(f'[{group}]')
+            lines += [f'{name}={str(value).format(folder=self.folder)}' for name, value in keys.items()]
+        self.config_path.write_text('\n'.join(lines) + '\n')
+        self.config_path.chmod(0o600)
+
+    def reconfigure(self, config):
+        """Changes keys that SIGHUP re-reads, and waits until they hold."""
+        before = self.log().count('Configuration read again')
+        self._merge(config)
+        self._write_config()
+        self.process.send_signal(signal.SIGHUP)
+        for _ in range(1000):
+            if self.log().count('Configuration read again') > before:
+                return
+            time.sleep(0.01)
+        raise ServerError(f'the configuration was not read again: {self.log()}')
+
+    # ---- The process ----
+
+    def _environment(self):
+        folders = ('modules', 'plugins', 'tests/api', 'tests/storage')
+        return dict(os.environ, COFFER_MODULE_PATH=':'.join(str(self.build / folder) for folder in folders))
+
+    def _start(self):
+        with open(self.log_path, 'ab') as log:
+            self.process = subprocess.Popen([*self.command, self.build / 'core/cofferd', '--config', self.config_path],
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            env=self._environment())
+        ready, _, _ = select.select([self.process.stdout], [], [], START_TIMEOUT)
+        line = self.process.stdout.readline().decode() if ready else ''
+        found = re.findall(r' (\w+)://([\d.]+):(\d+)', line)
+        if not line.startswith('ready') or not found:
+            raise ServerError(f'cofferd did not become ready: {line}{self.log()}')
+        self.addresses = {scheme: (host, int(port)) for scheme, host, port in found}
+
+    def restart(self):
+        """After it has ended: the same folder, a new process, new ports."""
+        self.stop()
+        self._start()
+
+    def pid(self):
+        """Of cofferd itself, also where @command has started it."""
+        if not self.command:
+            return self.process.pid
+        path = f'/proc/{self.process.pid}/task/{self.process.pid}/children'
+        return int(Path(path).read_text().split()[0])
+
+    def control(self, *arguments, stdin=''):
+        """Runs cofferctl; its result."""
+        return subprocess.run([self.build / 'core/cofferctl', '--config', self.config_path, *arguments], input=stdin,
+                              text=True, capture_output=True, env=self._environment(), timeout=60, check=False)
+
+    def add_user(self, name, password=PASSWORD):
+        result = self.control('user', 'add', name, '--password-stdin', stdin=password + '\n')
+        if result.returncode != 0:
+            raise ServerError(f'cofferctl user add {name}: {result.stdout}{result.stderr}')
+
+    def client(self, user=None, password=PASSWORD, **options):
+        """A connection, logged in if @user is given."""
+        client = Client(self.addresses['imap'], **options)
+        if user is not None:
+            client.ok(f'LOGIN "{user}" "{password}"')
+        return client
+
+    def log(self):
+        return self.log_path.read_text(errors='backslashreplace') if self.log_path.exists() else ''
+
+    def errors(self):
+        """Lines of the log that no correct server writes."""
+        return [line for line in self.log().splitlines() if BAD_LINE.search(line)]
+
+    def stop(self):
+        """Ends it as an operator would; what was wrong with that, or None."""
+        if not self.process:
+            return None
+        process, self.process = self.process, None
+        wrong = None
+        try:
+            if process.poll() is None:
+                pid = process.pid
+                if self.command:
+                    self.process = process
+                    pid, self.process = self.pid(), None
+                os.kill(pid, signal.SIGTERM)
+                time.sleep(0.05)
+                os.kill(pid, signal.SIGTERM)  # sessions that are still open need not finish
+        except (OSError, IndexError):
+            pass  # it has ended meanwhile
+        try:
+            status = process.wait(STOP_TIMEOUT)
+            wrong = f'cofferd ended with status {status}' if status else None
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            wrong = f'cofferd did not end {STOP_TIMEOUT} s after SIGTERM'
+        process.stdout.close()
+        return wrong
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
