@@ -121,7 +121,7 @@ subscription_set (CfSession *session, const char *name, gboolean subscribed, GEr
 {
   CfAttributeTarget target = { .struct_size = sizeof target, .account = cf_session_get_account (session) };
   g_autofree char *key = cf_tree_dup_subscription_key (name);
-  g_autoptr (GBytes) value = subscribed ? g_bytes_new_static (name, strlen (name)) : NULL;
+  g_autoptr (GBytes) value = subscribed ? g_bytes_new (name, strlen (name)) : NULL; /* a store may ref it */
   CfAttribute attribute = { .struct_size = sizeof attribute, .key = key, .value = value };
   const CfAttribute *const attributes[] = { &attribute };
 

@@ -9,12 +9,13 @@
 #include "commands/tree.h"
 #include "imap/input.h"
 #include "imap/session.h"
+#include "module/registry.h"
 #include "store/calls.h"
 
 typedef struct {
   char *name;
-  guint32 special_use;
-  gboolean is_real; /* has a row of its own */
+  CfMailboxInfo info; /* name is the above; id 0 and all else too without a row in the store */
+  gboolean is_real;   /* has a row of its own */
   gboolean has_children;
 } Entry;
 
@@ -52,6 +53,7 @@ list_get_entry (List *list, const char *name, gsize length)
   if (entry == NULL) {
     entry = g_new0 (Entry, 1);
     entry->name = g_steal_pointer (&key);
+    entry->info = (CfMailboxInfo){ .struct_size = sizeof entry->info, .name = entry->name };
     g_hash_table_insert (list->entries, entry->name, entry);
   }
   return entry;
@@ -80,7 +82,8 @@ list_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
   Entry *entry = list_add (((MailboxSink *) sink)->list, info->name);
 
   entry->is_real = TRUE;
-  entry->special_use = info->special_use;
+  entry->info = *info;
+  entry->info.name = entry->name;
 }
 
 typedef struct {
@@ -115,8 +118,9 @@ list_load (CfSession *session, List *list, GError **error)
 /* ---- Responses ---- */
 
 static void
-list_write_attributes (CfOutput *output, const List *list, const Entry *entry)
+list_write_attributes (CfCommandCall *call, const List *list, const Entry *entry)
 {
+  CfOutput *output = cf_call_get_output (call);
   const char *space = "";
 
   if (!entry->is_real) {
@@ -127,15 +131,19 @@ list_write_attributes (CfOutput *output, const List *list, const Entry *entry)
     return;
   cf_output_printf (output, "%s%s", space, entry->has_children ? "\\HasChildren" : "\\HasNoChildren");
   for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
-    if ((entry->special_use & bit) != 0)
+    if ((entry->info.special_use & bit) != 0)
       cf_output_printf (output, " %s", cf_special_use_get_name (bit));
+  for (guint i = 0; i < cf_registry_get_n_items (CF_ITEM_LIST); i++)
+    cf_registry_get_item (CF_ITEM_LIST, i)->emit_list (cf_call_get_session (call), &entry->info, output);
 }
 
 static void
-list_write (CfOutput *output, const List *list, const Entry *entry)
+list_write (CfCommandCall *call, const List *list, const Entry *entry)
 {
+  CfOutput *output = cf_call_get_output (call);
+
   cf_output_printf (output, "* %s (", list->lsub ? "LSUB" : "LIST");
-  list_write_attributes (output, list, entry);
+  list_write_attributes (call, list, entry);
   cf_output_text (output, ") \"/\" ");
   cf_output_mailbox (output, entry->name, TRUE);
   cf_output_text (output, "\r\n");
@@ -158,7 +166,7 @@ entry_compare (gconstpointer a, gconstpointer b)
 }
 
 static void
-list_respond (CfOutput *output, List *list)
+list_respond (CfCommandCall *call, List *list)
 {
   g_autoptr (GPtrArray) shown = g_ptr_array_new ();
   GHashTableIter iter;
@@ -170,7 +178,7 @@ list_respond (CfOutput *output, List *list)
       g_ptr_array_add (shown, entry);
   g_ptr_array_sort (shown, entry_compare);
   for (guint i = 0; i < shown->len; i++)
-    list_write (output, list, g_ptr_array_index (shown, i));
+    list_write (call, list, g_ptr_array_index (shown, i));
 }
 
 /* ---- The commands ---- */
@@ -214,7 +222,7 @@ list_run (CfCommandCall *call, gboolean lsub, GError **error)
     return CF_RUN_WAIT;
   if (!list_load (cf_call_get_session (call), list, error))
     return CF_RUN_ERROR;
-  list_respond (cf_call_get_output (call), list);
+  list_respond (call, list);
   return CF_RUN_DONE;
 }
 

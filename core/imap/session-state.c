@@ -53,7 +53,9 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
           &(CfLogContext){ .session = cf_session_get_number (session),
                            .user = session->identity.user,
                            .peer = cf_session_get_peer (session) },
-          "logged in");
+          "logged in%s%s%s", session->identity.actor != NULL ? ", " : "",
+          session->identity.actor != NULL ? session->identity.actor : "",
+          session->identity.actor != NULL ? " acts for it" : "");
   return TRUE;
 }
 

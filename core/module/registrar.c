@@ -79,8 +79,8 @@ check_item (gconstpointer row)
     return "it lacks emit or span";
   if (item->kind == CF_ITEM_STATUS && !item->emit_status)
     return "it lacks emit_status";
-  if (!item->emit && !item->span && !item->emit_status)
-    return "it lacks emit, span or emit_status";
+  if (item->kind == CF_ITEM_LIST && !item->emit_list)
+    return "it lacks emit_list";
   return NULL;
 }
 

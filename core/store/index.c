@@ -29,6 +29,18 @@ index_get_info (const CfSnapshotReport *report, GError **error)
   return info;
 }
 
+static gboolean
+select_may (CfSession *session, const char *name, GError **error)
+{
+  CfHookInfo hook = { .struct_size = sizeof hook,
+                      .event = CF_HOOK_SELECT,
+                      .session = session,
+                      .account = cf_session_get_account (session),
+                      .mailbox = name };
+
+  return cf_rights_check (session, name, CF_RIGHT_READ, error) && cf_registry_run_hooks (&hook, error);
+}
+
 gboolean
 cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfMailbox **out_mailbox,
                  CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
@@ -48,7 +60,7 @@ cf_store_select (CfSession *session, const char *name, gboolean claim_recent, Cf
   };
   const CfMailboxInfo *info;
 
-  if (!cf_rights_check (session, name, CF_RIGHT_READ, error) || !index_load (session, &query, report, error)
+  if (!select_may (session, name, error) || !index_load (session, &query, report, error)
       || (info = index_get_info (report, error)) == NULL)
     return FALSE;
   cf_names_remember (account, name, info->id);

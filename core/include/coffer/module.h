@@ -122,7 +122,7 @@ typedef struct {
 typedef enum {
   CF_ITEM_FETCH,
   CF_ITEM_STATUS,
-  CF_ITEM_LIST, /* attributes and extended data of a LIST response */
+  CF_ITEM_LIST, /* attributes of a LIST response; the name serves no syntax */
 } CfItemKind;
 
 typedef enum {
@@ -172,6 +172,9 @@ typedef struct {
   gboolean (*span) (CfMessage *message, const CfItemRequest *request, CfSpan *out_span, GError **error);
   /* CF_ITEM_STATUS: writes the item's value for a mailbox. */
   void (*emit_status) (CfSession *session, const CfMailboxStatus *status, CfOutput *output);
+  /* CF_ITEM_LIST: writes the attributes that mailbox @info has in a LIST response, each with a space
+   * in front (" \\Archived"), or nothing. Asked for every name listed; info->id is 0 for a name that only has others below it. */
+  void (*emit_list) (CfSession *session, const CfMailboxInfo *info, CfOutput *output);
 } CfItem;
 
 /* ---- Search keys ------------------------------------------------------------------------------------- */
