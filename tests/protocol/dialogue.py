@@ -138,6 +138,8 @@ class Pattern:
             else:
                 checks.append(lambda match: set(wanted) <= set(match[group].split()))
             return b'(?P<%b>[^()]*?)' % group.encode()
+        if text in names:
+            return b'(?P=v_%b)' % text
         if text in variables:
             return re.escape(variables[text])
         if text == b'*':
@@ -145,8 +147,6 @@ class Pattern:
         named = NAMED.match(text)
         if not named:
             return b'(?:%b)' % text
-        if named[1] in names:
-            return b'(?P=v_%b)' % named[1]
         names.append(named[1])
         return b'(?P<v_%b>%b)' % (named[1], named[2])
 
