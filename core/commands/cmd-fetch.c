@@ -408,7 +408,7 @@ fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
 /* Ends a response that cannot be completed. In the midst of a literal there is no way to say so: the client
  * counts octets, and only the end of the connection tells it that they do not come. */
 static CfRun
-fetch_give_up (CfCommandCall *call, Fetch *self, GError **error)
+fetch_give_up (CfCommandCall *call, Fetch *self, const CfMessage *message, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
 
@@ -417,8 +417,10 @@ fetch_give_up (CfCommandCall *call, Fetch *self, GError **error)
     session->closing = TRUE;
     return CF_RUN_ERROR;
   }
-  if (self->opened)
-    cf_output_text (cf_call_get_output (call), ")\r\n");
+  /* A FETCH response is not empty (RFC 3501, 9: msg-att), and what was begun may be sent already. */
+  if (!self->separate)
+    cf_output_printf (cf_call_get_output (call), "UID %u", message->row.uid);
+  cf_output_text (cf_call_get_output (call), ")\r\n");
   return CF_RUN_ERROR;
 }
 
@@ -437,7 +439,7 @@ fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GErro
   self->opened = TRUE;
   run = fetch_write_spans (call, self, message, error);
   if (run == CF_RUN_ERROR)
-    return fetch_give_up (call, self, error);
+    return fetch_give_up (call, self, message, error);
   if (run == CF_RUN_DONE)
     self->opened = FALSE;
   return run;
