@@ -509,6 +509,9 @@ cmd_fetch (CfCommandCall *call, GError **error)
       return run;
     if (self->phase == PHASE_SEEN && self->batch->len == 0)
       break;
+    /* One batch a step at the store, however little of the output it fills: others wait for the permit. */
+    if (self->phase == PHASE_GATHER && call->has_store)
+      return CF_RUN_MORE;
   }
   if (self->expunged) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
