@@ -1,5 +1,6 @@
 /* core/store/index.c - the wrappers round index_load and the commits that keep the index fresh (calls.h). */
 #include "module/registry.h"
+#include "store/attributes.h"
 #include "store/calls.h"
 #include "store/names.h"
 #include "store/rights.h"
@@ -200,7 +201,8 @@ cf_store_may_write (CfSession *session, const char *name, const char *destinatio
     needed = CF_RIGHT_WRITE;
     break;
   }
-  if (!cf_rights_check (session, name, needed, error))
+  if (!cf_rights_check (session, name, needed, error)
+      || !cf_attributes_check (op->n_attributes, op->attributes, error))
     return FALSE;
   if (destination != NULL && !cf_rights_check (session, destination, CF_RIGHT_INSERT, error))
     return FALSE;

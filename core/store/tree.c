@@ -1,5 +1,6 @@
 /* core/store/tree.c - the wrappers round the account and mailbox tree slots (calls.h, coffer/store.h). */
 #include "module/registry.h"
+#include "store/attributes.h"
 #include "store/calls.h"
 #include "store/names.h"
 #include "store/rights.h"
@@ -227,7 +228,8 @@ cf_store_attribute_set (CfSession *session, const CfAttributeTarget *target, con
 {
   CfStoreFrame frame;
 
-  if (!attributes_may (session, target, mailbox_name, CF_RIGHT_LOOKUP, error)
+  if (!cf_attributes_check (n, attributes, error)
+      || !attributes_may (session, target, mailbox_name, CF_RIGHT_LOOKUP, error)
       || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
     return FALSE;
   return cf_store_end (

@@ -144,7 +144,7 @@ typedef struct {
   CfMailboxId mailbox;      /* 0: by name */
   const char *name;         /* NULL: by id */
   guint64 since;            /* 0: every row. Else rows with MODSEQ > since, and what was expunged after it.
-                               G_MAXUINT64: the mailbox's info alone */
+                               G_MAXUINT64: the mailbox's info alone, one call of mailbox */
   CfMailboxId since_of;     /* since counts only if the mailbox found is this one; else as if it were 0. 0: any */
   gboolean claim_recent;    /* the caller shows \Recent: after this, recent_uid is uid_next; reported is the old one */
   guint32 known_recent;     /* recent_uid is at least this already (claims kept in memory); 0: unknown */
@@ -170,8 +170,9 @@ struct _CfReadSink {
   /* There is no such content in this account (expunged, and its grace period over). */
   void (*missing) (CfReadSink *sink, guint i);
   void (*facts) (CfReadSink *sink, guint i, GBytes *encoded);
-  /* Given when the request has a path: where that area is. length 0 and offset 0: no such section. A store whose facts
-   * of the message cannot be read (cf_facts_new_from_encoded) gives neither area nor octets. */
+  /* Given when the request has a path: where that area is. length 0 and offset 0: no such section. A store whose
+   * facts of the message cannot be read (cf_facts_new_from_encoded) gives neither area nor octets, but the facts
+   * as they are, if they are wanted: core then computes them anew. */
   void (*area) (CfReadSink *sink, guint i, guint64 offset, guint64 length);
   void (*octets) (CfReadSink *sink, guint i, const guint8 *data, gsize length);
 };
@@ -284,7 +285,10 @@ CF_API CfIndexSink *cf_write_batch_get_sink (CfWriteBatch *batch, guint which);
 /* The destination's UIDVALIDITY comes with its mailbox report; where its since is G_MAXUINT64, the store still
  * calls the sink's mailbox function for each mailbox of the batch, and nothing else. */
 
-/* ---- Attributes -------------------------------------------------------------------------------------- */
+/* ---- Attributes --------------------------------------------------------------------------------------
+ *
+ * A store keeps every key up to CF_ATTRIBUTE_KEY_MAX octets and every value up to CF_ATTRIBUTE_VALUE_MAX, NUL
+ * octets included. It need not look for larger ones: core refuses those with CF_ERROR_LIMIT before it calls. */
 
 typedef struct {
   gsize struct_size;
@@ -412,8 +416,9 @@ typedef struct {
   gboolean (*read) (CfStoreConn *conn, const CfCall *call, CfAccountId account, guint n_requests,
                     const CfReadRequest *const *requests, CfReadSink *sink, GError **error);
 
-  /* Replaces the facts of @content by @facts, which a newer scanner computed from the same octets. Not urgent, need not be
-   * durable. CF_ERROR_NONEXISTENT. Without it core computes them anew each time. */
+  /* Replaces the facts of @content by @facts, which a newer scanner computed from the same octets, and with them
+   * what header_lookup finds. Not urgent, need not be durable. CF_ERROR_NONEXISTENT. Without it core computes
+   * them anew each time. */
   gboolean (*facts_update) (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfContentId content,
                             CfFacts *facts, GError **error);
 

@@ -129,7 +129,7 @@ typedef struct {
 typedef guint64 CfAccountId; /* never 0, never reused */
 typedef guint64 CfMailboxId; /* never 0, never reused, unique in the store */
 typedef guint64 CfContentId; /* never 0, never reused, unique in the store; names immutable octets */
-typedef guint64 CfObjectId;  /* never 0; names a part kept apart */
+typedef guint64 CfObjectId;  /* never 0, never reused; names a part kept apart */
 
 /* Special-use attributes (RFC 6154, 2); bits, as a mailbox may have several. */
 typedef enum {
