@@ -342,6 +342,7 @@ content_unindex_headers (Content *content)
     if (contents->len == 0)
       g_hash_table_remove (headers, content->header_keys->pdata[i]);
   }
+  g_ptr_array_set_size (content->header_keys, 0);
 }
 
 /* Takes over @pieces, whose objects must exist. It is idle until a message places it. */
@@ -574,7 +575,7 @@ mailbox_report_row (const Message *message, CfIndexSink *sink)
   sink->row (sink, &row);
 }
 
-/* What happened to @mailbox after MODSEQ @since; 0: all rows. */
+/* What happened to @mailbox after MODSEQ @since; 0: all rows; G_MAXUINT64: the mailbox alone. */
 static void
 mailbox_report (Mailbox *mailbox, guint64 since, CfIndexSink *sink)
 {
@@ -582,6 +583,8 @@ mailbox_report (Mailbox *mailbox, guint64 since, CfIndexSink *sink)
   g_autoptr (CfUidSet) expunged = cf_uid_set_new ();
 
   sink->mailbox (sink, &info);
+  if (since == G_MAXUINT64)
+    return;
 
   /* A MODSEQ from before the oldest tombstone, or one this mailbox never gave out. */
   if (since != 0 && (since < mailbox->forgotten || since > mailbox->highest_modseq)) {
@@ -1120,27 +1123,24 @@ content_emit (const Content *content, guint64 offset, guint64 length, guint i, C
   }
 }
 
-static gboolean
-content_read (const Content *content, const CfReadRequest *request, guint i, CfReadSink *sink, GError **error)
+static void
+content_read (const Content *content, const CfReadRequest *request, guint i, CfReadSink *sink)
 {
   guint64 area = 0, area_length = content->length, offset;
 
-  if (request->path != NULL) {
-    g_autoptr (CfFacts) facts = cf_facts_new_from_encoded (content->facts, error);
-
-    if (facts == NULL)
-      return FALSE;
-    if (!cf_facts_locate_raw (facts, request->path, request->section, &area, &area_length))
-      area = area_length = 0;
-  }
-
   if (request->want_facts)
     sink->facts (sink, i, content->facts);
-  if (request->path != NULL)
+  if (request->path != NULL) {
+    g_autoptr (CfFacts) facts = cf_facts_new_from_encoded (content->facts, NULL);
+
+    if (facts == NULL) /* core computes them anew, and asks by offset then */
+      return;
+    if (!cf_facts_locate_raw (facts, request->path, request->section, &area, &area_length))
+      area = area_length = 0;
     sink->area (sink, i, area, area_length);
+  }
   offset = MIN (request->offset, area_length);
   content_emit (content, area + offset, MIN (request->length, area_length - offset), i, sink);
-  return TRUE;
 }
 
 static gboolean
@@ -1157,9 +1157,30 @@ memory_read (CfStoreConn *conn, const CfCall *call, CfAccountId id, guint n_requ
 
     if (content == NULL)
       sink->missing (sink, i);
-    else if (!content_read (content, requests[i], i, sink, error))
-      return FALSE;
+    else
+      content_read (content, requests[i], i, sink);
   }
+  return TRUE;
+}
+
+static gboolean
+memory_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId id, CfContentId content_id,
+                     CfFacts *facts, GError **error)
+{
+  g_autoptr (GRWLockWriterLocker) locker = g_rw_lock_writer_locker_new (&conn->store->lock);
+  Account *account = find_account (conn->store, call, id, error);
+  Content *content;
+
+  if (account == NULL)
+    return FALSE;
+  content = g_hash_table_lookup (account->contents, &content_id);
+  if (content == NULL)
+    return refuse (error, CF_ERROR_NONEXISTENT, "No such content");
+
+  content_unindex_headers (content);
+  g_bytes_unref (content->facts);
+  content->facts = g_bytes_ref (cf_facts_get_encoded (facts));
+  content_index_headers (content, facts);
   return TRUE;
 }
 
@@ -1640,14 +1661,8 @@ commit_seal (Commit *commit, Mailbox *mailbox)
 static void
 commit_report (Commit *commit, Mailbox *mailbox, guint which)
 {
-  guint64 since = cf_write_batch_get_since (commit->batch, which);
-  CfIndexSink *sink = cf_write_batch_get_sink (commit->batch, which);
-  CfMailboxInfo info = mailbox_get_info (mailbox);
-
-  if (since != G_MAXUINT64)
-    mailbox_report (mailbox, since, sink);
-  else
-    sink->mailbox (sink, &info);
+  mailbox_report (mailbox, cf_write_batch_get_since (commit->batch, which),
+                  cf_write_batch_get_sink (commit->batch, which));
 }
 
 static void
@@ -2110,6 +2125,7 @@ static const CfStorageClass memory_class = {
   .mailbox_status = memory_mailbox_status,
   .index_load = memory_index_load,
   .read = memory_read,
+  .facts_update = memory_facts_update,
   .object_put = memory_object_put,
   .commit = memory_commit,
   .attribute_get = memory_attribute_get,
