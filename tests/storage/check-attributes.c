@@ -83,20 +83,43 @@ check_set_get (Kit *kit)
   }
 }
 
+/* The key that core makes of a subscription to a mailbox with a long name, and any octets as its value. */
 static void
 check_large (Kit *kit)
 {
   KitMailbox inbox;
-  CfAttributeTarget target = { .struct_size = sizeof target };
-  g_autofree char *key = g_strnfill (CF_ATTRIBUTE_KEY_MAX, 'k');
+  g_autofree char *name = g_strnfill (CF_ATTRIBUTE_KEY_MAX - strlen ("subscription/"), 'n');
+  g_autofree char *key = g_strconcat ("subscription/", name, NULL);
   g_autofree char *value = g_strnfill (CF_ATTRIBUTE_VALUE_MAX, 'v');
-  g_autofree char *wanted = g_strdup_printf ("%s=%s;", key, value);
-  const char *const pairs[][2] = { { key, value } };
+  g_autofree char *wanted = g_strdup_printf ("%s=%s;subscription/x=;", key, value);
+  const char *const pairs[][2] = { { key, value }, { "subscription/x", "" }, { "subscriptions", "no" } };
+  CfAttributeTarget targets[2];
+
+  KIT_TRY (kit_inbox_new (kit, &inbox));
+  targets[0] = (CfAttributeTarget){ sizeof (CfAttributeTarget), inbox.account, 0, 0 };
+  targets[1] = (CfAttributeTarget){ sizeof (CfAttributeTarget), inbox.account, inbox.id, 0 };
+  for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
+    KIT_TRY (set (kit, &targets[i], G_N_ELEMENTS (pairs), pairs)
+             && attributes_are (kit, &targets[i], "subscription/", wanted));
+}
+
+/* attributes_are() shows NUL as '0'. */
+static void
+check_octets (Kit *kit)
+{
+  static const guint8 octets[] = { 'a', 0, 'b', 0, 0 };
+  KitMailbox inbox;
+  CfAttributeTarget target = { .struct_size = sizeof target };
+  g_autoptr (GBytes) value = g_bytes_new_static (octets, sizeof octets);
+  CfAttribute attribute = { sizeof attribute, "k", value };
+  const CfAttribute *list[] = { &attribute };
+  g_autoptr (GError) error = NULL;
 
   KIT_TRY (kit_inbox_new (kit, &inbox));
   target.account = inbox.account;
-  target.mailbox = inbox.id;
-  KIT_TRY (set (kit, &target, 1, pairs) && attributes_are (kit, &target, "k", wanted));
+  KIT_EXPECT (kit, kit->slots->attribute_set (kit->conn, kit_call (kit), &target, 1, list, &error),
+              "attribute_set failed: %s", error != NULL ? error->message : "no error set");
+  KIT_TRY (attributes_are (kit, &target, "", "k=a0b00;"));
 }
 
 static void
@@ -162,8 +185,11 @@ const KitCheck kit_attribute_checks[]
           "The attributes of @target whose keys begin with @prefix, in key order. Sets or removes; "
           "keys are compared octet by octet. Nothing found is success.",
           0, check_set_get },
-        { "attribute/large", "at most CF_ATTRIBUTE_KEY_MAX octets of key, CF_ATTRIBUTE_VALUE_MAX of value.",
+        { "attribute/large",
+          "A store keeps every key up to CF_ATTRIBUTE_KEY_MAX octets and every value up to "
+          "CF_ATTRIBUTE_VALUE_MAX.",
           0, check_large },
+        { "attribute/octets", "Values are octets, NUL included.", 0, check_octets },
         { "attribute/not-there", "CF_ERROR_NONEXISTENT means \"not there\".", 0, check_missing },
         { "attribute/messages",
           "Those of a message are written by CF_WRITE_ANNOTATE, as they raise its MODSEQ. COPY gives "

@@ -192,6 +192,92 @@ check_facts (Kit *kit)
   KIT_EXPECT (kit, read->octets->len == 0, "length 0 gave %u octets", read->octets->len);
 }
 
+static gboolean
+update_facts (Kit *kit, CfAccountId account, CfContentId content, CfFacts *facts)
+{
+  g_autoptr (GError) error = NULL;
+
+  return kit->slots->facts_update (kit->conn, kit_call (kit), account, content, facts, &error)
+         || kit_fail (kit, "facts_update failed: %s", error != NULL ? error->message : "no error set");
+}
+
+static void
+check_facts_update (Kit *kit)
+{
+  static const char other_text[] = "Subject: another one\r\nX: y\r\n\r\nbody\r\n";
+  g_autoptr (GBytes) octets = g_bytes_new_static (KIT_MESSAGE, strlen (KIT_MESSAGE));
+  g_autoptr (GBytes) other_octets = g_bytes_new_static (other_text, strlen (other_text));
+  g_autoptr (CfFacts) other = kit_facts_new (other_octets);
+  g_autoptr (KitRead) read = NULL;
+  g_autoptr (GError) error = NULL;
+  KitMailbox inbox, stranger;
+  CfContentId content;
+  gboolean ok;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_inbox_new (kit, &stranger));
+  content = append_octets (kit, &inbox, octets);
+  KIT_TRY (content != 0 && update_facts (kit, inbox.account, content, other));
+  read = kit_read (kit, inbox.account, content, NULL, 0, 0, G_MAXUINT64);
+  KIT_TRY (read != NULL);
+  KIT_EXPECT (kit, read->facts != NULL && g_bytes_equal (read->facts, cf_facts_get_encoded (other)),
+              "the facts given last did not come back");
+  KIT_TRY (kit_content_is (kit, inbox.account, content, (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
+
+  ok = kit->slots->facts_update (kit->conn, kit_call (kit), stranger.account, content, other, &error);
+  KIT_TRY (
+      kit_failed_with (kit, "facts_update of another account's content", ok, &error, CF_ERROR_NONEXISTENT));
+  ok = kit->slots->facts_update (kit->conn, kit_call (kit), inbox.account, content + 1000000, other, &error);
+  KIT_TRY (kit_failed_with (kit, "facts_update of content that never was", ok, &error, CF_ERROR_NONEXISTENT));
+}
+
+/* Facts that this version cannot read are an append's, so that the check does not need facts_update. */
+static void
+check_unreadable_facts (Kit *kit)
+{
+  g_autoptr (GBytes) octets = g_bytes_new_static (KIT_MESSAGE, strlen (KIT_MESSAGE));
+  g_autoptr (CfFacts) facts = kit_facts_new (octets);
+  g_autoptr (KitBatch) batch = NULL;
+  g_autoptr (KitRead) part = NULL;
+  g_autoptr (KitRead) whole = NULL;
+  g_autoptr (KitRead) again = NULL;
+  KitMailbox inbox;
+  CfContentId content;
+  CfWriteOp op;
+
+  kit_facts_make_unreadable (facts);
+  KIT_TRY (kit_inbox_new (kit, &inbox));
+  batch = kit_batch_new (&inbox, NULL, 0, 0, 0);
+  op = kit_op_append (batch, KIT_MESSAGE, -1);
+  kit_op_get_append (&op)->facts = facts;
+  kit_batch_add (batch, &op);
+  KIT_TRY (kit_commit (kit, batch));
+  content = g_array_index (batch->index[0]->rows, CfIndexRow, 0).content;
+
+  part = kit_read (kit, inbox.account, content, "", CF_SECTION_TEXT, 0, G_MAXUINT64);
+  KIT_TRY (part != NULL);
+  KIT_EXPECT (kit, !part->missing && !part->has_area && part->octets->len == 0,
+              "a part of a message whose facts cannot be read: %s",
+              part->missing    ? "\"missing\""
+              : part->has_area ? "an area was given"
+                               : "octets came");
+  KIT_EXPECT (kit, part->facts != NULL && g_bytes_equal (part->facts, cf_facts_get_encoded (facts)),
+              "the facts that cannot be read were not given as they are");
+  whole = kit_read (kit, inbox.account, content, NULL, 0, 9, 3);
+  KIT_TRY (whole != NULL);
+  KIT_EXPECT (kit, whole->octets->len == 3 && memcmp (whole->octets->data, "kit", 3) == 0,
+              "reading by offset does not do without facts");
+  if (kit->slots->facts_update == NULL)
+    return;
+
+  g_autoptr (CfFacts) readable = kit_facts_new (octets);
+  KIT_TRY (update_facts (kit, inbox.account, content, readable));
+  again = kit_read (kit, inbox.account, content, "", CF_SECTION_TEXT, 0, G_MAXUINT64);
+  KIT_TRY (again != NULL);
+  KIT_EXPECT (kit,
+              again->has_area && again->octets->len == 6 && memcmp (again->octets->data, "body\r\n", 6) == 0,
+              "with facts computed anew the part does not come");
+}
+
 static void
 check_missing (Kit *kit)
 {
@@ -297,6 +383,13 @@ const KitCheck kit_content_checks[]
           0, check_parts },
         { "content/facts", "the encoded form, opaque and versioned, which it must return unchanged.", 0,
           check_facts },
+        { "content/facts-update",
+          "Replaces the facts of @content by @facts. CF_ERROR_NONEXISTENT: no such content in this account.",
+          KIT_NEEDS (facts_update), check_facts_update },
+        { "content/unreadable-facts",
+          "A store whose facts of the message cannot be read gives neither area nor octets, but the facts as "
+          "they are, if they are wanted.",
+          0, check_unreadable_facts },
         { "content/missing",
           "a content id of another account is \"not there\"; missing: there is no such content in this "
           "account.",

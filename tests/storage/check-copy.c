@@ -147,6 +147,52 @@ check_same_mailbox (Kit *kit)
   KIT_EXPECT (kit, g_str_equal (left, "3:8"), "moving 1:2 of 1:6 into their own mailbox left %s", left);
 }
 
+/* In one batch: a message that arrives takes part in the MOVE after it, and the report, of the one mailbox,
+ * adds up. */
+static void
+check_same_mailbox_batch (Kit *kit)
+{
+  KitMailbox inbox;
+  g_autoptr (KitIndex) before = NULL;
+  g_autoptr (KitIndex) after = NULL;
+  g_autoptr (KitBatch) batch = NULL;
+  g_autofree char *left = NULL;
+  g_autofree char *expunged = NULL;
+  g_autofree char *unlike = NULL;
+  CfWriteOp op;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 2));
+  before = kit_load (kit, &inbox, 0);
+  KIT_TRY (before != NULL);
+  batch = kit_batch_new (&inbox, &inbox, 0, 0, before->info.highest_modseq);
+  op = kit_op_append (batch, KIT_MESSAGE, -1);
+  kit_batch_add (batch, &op); /* 3 */
+  op = kit_op_uids (batch, CF_WRITE_COPY, "2");
+  kit_batch_add (batch, &op); /* 4 */
+  op = kit_op_uids (batch, CF_WRITE_MOVE, "1,3:100");
+  kit_batch_add (batch, &op); /* 5 6 7 */
+  op = kit_op_store (batch, "5:7", CF_STORE_ADD, CF_FLAG_SEEN, NULL);
+  kit_batch_add (batch, &op);
+  KIT_TRY (kit_commit (kit, batch));
+  left = kit_index_uids_text (batch->index[0]);
+  expunged = cf_uid_set_to_string (batch->index[0]->expunged);
+  /* 3 and 4 came and went inside the commit: whether they are told as expunged is the store's. */
+  KIT_EXPECT (kit,
+              g_str_equal (left, "5:7") && cf_uid_set_contains (batch->index[0]->expunged, 1)
+                  && !cf_uid_set_contains (batch->index[0]->expunged, 2),
+              "2 stays, 1 and two new ones became 5:7; reported were rows %s and expunged %s", left,
+              expunged);
+  after = kit_load (kit, &inbox, 0);
+  KIT_TRY (after != NULL);
+  kit_index_apply (before, batch->index[0]);
+  unlike = kit_index_compare (before, after);
+  KIT_EXPECT (kit, unlike == NULL, "the report does not lead to the state after it: %s", unlike);
+  KIT_EXPECT (kit, after->rows->len == 4 && kit_index_find (after, 6)->flags == CF_FLAG_SEEN,
+              "%u messages instead of 4, or a moved one was not found by STORE", after->rows->len);
+  KIT_TRY (kit_content_is (kit, inbox.account, kit_index_find (after, 6)->content,
+                           (const guint8 *) KIT_MESSAGE, strlen (KIT_MESSAGE)));
+}
+
 static void
 check_try_create (Kit *kit)
 {
@@ -195,21 +241,25 @@ check_foreign (Kit *kit)
   KIT_EXPECT (kit, index->rows->len == 0, "a message was copied into another account");
 }
 
-const KitCheck kit_copy_checks[]
-    = { { "copy/copy",
-          "COPY gives new UIDs, in the order of the old, with flags, keywords, INTERNALDATE, attributes.", 0,
-          check_copy },
-        { "copy/flags-are-not-shared", "flags are shared with the original at no time.", 0,
-          check_independent_flags },
-        { "copy/move", "COPY and MOVE: message @uid became @new_uid. In ascending order of both.", 0,
-          check_move },
-        { "copy/same-mailbox", "Where COPY and MOVE put the messages. May be the same mailbox.", 0,
-          check_same_mailbox },
-        { "copy/try-create", "as an operation's outcome (CF_ERROR_TRYCREATE), the destination.", 0,
-          check_try_create },
-        { "copy/foreign-account", "An account's data is reachable only through that account's id.", 0,
-          check_foreign },
-        { NULL } };
+const KitCheck kit_copy_checks[] = {
+  { "copy/copy",
+    "COPY gives new UIDs, in the order of the old, with flags, keywords, INTERNALDATE, attributes.", 0,
+    check_copy },
+  { "copy/flags-are-not-shared", "flags are shared with the original at no time.", 0,
+    check_independent_flags },
+  { "copy/move", "COPY and MOVE: message @uid became @new_uid. In ascending order of both.", 0, check_move },
+  { "copy/same-mailbox", "Where COPY and MOVE put the messages. May be the same mailbox.", 0,
+    check_same_mailbox },
+  { "copy/same-mailbox-batch",
+    "Carries out @batch's operations in order. For a destination that is the same mailbox only which 0 is "
+    "asked.",
+    0, check_same_mailbox_batch },
+  { "copy/try-create", "as an operation's outcome (CF_ERROR_TRYCREATE), the destination.", 0,
+    check_try_create },
+  { "copy/foreign-account", "An account's data is reachable only through that account's id.", 0,
+    check_foreign },
+  { NULL }
+};
 
 /* ---- Groups -------------------------------------------------------------------------------------------- */
 
@@ -279,6 +329,55 @@ check_groups_apart (Kit *kit)
   KIT_EXPECT (kit, batch->index[0]->rows->len == 3, "%u messages instead of 3", batch->index[0]->rows->len);
 }
 
+/* REPLACE (RFC 8508): the new message and the end of the old one, both or neither. */
+static void
+check_replace (Kit *kit)
+{
+  KitMailbox inbox;
+  g_autoptr (KitIndex) before = NULL;
+  g_autoptr (KitIndex) after = NULL;
+  g_autofree char *left = NULL;
+  g_autofree char *unlike = NULL;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 3));
+  for (guint again = 0; again < 2; again++) {
+    g_autoptr (KitBatch) batch = NULL;
+    const CfUidSet *expunged;
+    CfWriteOp op;
+
+    g_clear_pointer (&before, kit_index_free);
+    before = kit_load (kit, &inbox, 0);
+    KIT_TRY (before != NULL);
+    batch = kit_batch_new (&inbox, NULL, 0, 0, before->info.highest_modseq);
+    op = kit_op_append (batch, KIT_MESSAGE, -1);
+    op.group = 1;
+    kit_batch_add (batch, &op);
+    op = kit_op_uids (batch, CF_WRITE_EXPUNGE, "2");
+    op.require_all = TRUE;
+    op.group = 1;
+    kit_batch_add (batch, &op);
+    KIT_TRY (kit_commit_any (kit, batch));
+    if (again) {
+      KIT_TRY (kit_op_failed_with (kit, batch, 0, CF_ERROR_EXPUNGEISSUED)
+               && kit_op_failed_with (kit, batch, 1, CF_ERROR_EXPUNGEISSUED));
+      KIT_EXPECT (kit, batch->index[0]->info.highest_modseq == before->info.highest_modseq,
+                  "a group that failed raised highest_modseq");
+      continue;
+    }
+    expunged = kit_batch_result (batch, 1)->expunged;
+    KIT_EXPECT (
+        kit, kit_batch_result (batch, 0)->uid == 4 && expunged != NULL && cf_uid_set_contains (expunged, 2),
+        "the new message has UID %u instead of 4, or 2 was not expunged", kit_batch_result (batch, 0)->uid);
+    left = kit_index_uids_text (batch->index[0]);
+    KIT_EXPECT (kit, g_str_equal (left, "4") && cf_uid_set_contains (batch->index[0]->expunged, 2),
+                "the report has rows %s instead of 4, or not 2 as expunged", left);
+  }
+  after = kit_load (kit, &inbox, 0);
+  KIT_TRY (after != NULL);
+  unlike = kit_index_compare (before, after);
+  KIT_EXPECT (kit, unlike == NULL, "to replace what is gone changed the mailbox: %s", unlike);
+}
+
 /* REPLACE at the limit: the new message fits because the old one goes. */
 static void
 check_group_quota (Kit *kit)
@@ -315,6 +414,8 @@ const KitCheck kit_group_checks[]
           check_all_or_nothing },
         { "group/apart", "One that fails does not undo its neighbours, except those of its group.", 0,
           check_groups_apart },
+        { "group/replace", "operations side by side with the same group, not 0, succeed or fail together.", 0,
+          check_replace },
         { "group/quota",
           "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
           0, check_group_quota },

@@ -202,6 +202,67 @@ check_recent (Kit *kit)
   KIT_TRY (load_recent (kit, &inbox, FALSE, 0, 6));
 }
 
+/* Of INBOX, whose name both forms of the query know. */
+static void
+check_info_alone (Kit *kit)
+{
+  KitMailbox inbox;
+  g_autoptr (KitIndex) all = NULL;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 3) && kit_expunge (kit, &inbox, "2"));
+  all = kit_load (kit, &inbox, 0);
+  KIT_TRY (all != NULL);
+  for (guint by_name = 0; by_name < 2; by_name++) {
+    g_autoptr (KitIndex) index = kit_index_new ();
+    g_autoptr (GError) error = NULL;
+    CfIndexQuery query = { .struct_size = sizeof query,
+                           .account = inbox.account,
+                           .mailbox = by_name ? 0 : inbox.id,
+                           .name = by_name ? "INBOX" : NULL,
+                           .since = G_MAXUINT64 };
+
+    KIT_EXPECT (kit, kit->slots->index_load (kit->conn, kit_call (kit), &query, &index->sink, &error),
+                "index_load failed: %s", error != NULL ? error->message : "no error set");
+    KIT_EXPECT (kit, index->n_mailboxes == 1, "mailbox was called %u times", index->n_mailboxes);
+    KIT_EXPECT (kit, !index->reset && index->rows->len == 0 && cf_uid_set_is_empty (index->expunged),
+                "besides the info came %s%u rows%s", index->reset ? "a reset, " : "", index->rows->len,
+                cf_uid_set_is_empty (index->expunged) ? "" : " and expunged UIDs");
+    KIT_EXPECT (kit,
+                index->info.id == inbox.id && index->info.uid_next == all->info.uid_next
+                    && index->info.uid_validity == all->info.uid_validity
+                    && index->info.highest_modseq == all->info.highest_modseq,
+                "the info is another one than with rows");
+  }
+}
+
+static gboolean
+status_recent_is (Kit *kit, const KitMailbox *mailbox, guint32 wanted)
+{
+  CfMailboxStatus status;
+  g_autoptr (GError) error = NULL;
+
+  if (!kit->slots->mailbox_status (kit->conn, kit_call (kit), mailbox->account, "INBOX", &status, &error))
+    return kit_fail (kit, "mailbox_status failed: %s", error != NULL ? error->message : "no error set");
+  if (status.recent != wanted)
+    return kit_fail (kit, "%u messages are recent instead of %u", status.recent, wanted);
+  return TRUE;
+}
+
+/* STATUS claims nothing, and sees what was claimed. */
+static void
+check_status_recent (Kit *kit)
+{
+  KitMailbox inbox;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && status_recent_is (kit, &inbox, 0)
+           && kit_append_many (kit, &inbox, 3));
+  KIT_TRY (status_recent_is (kit, &inbox, 3) && status_recent_is (kit, &inbox, 3));
+  KIT_TRY (load_recent (kit, &inbox, FALSE, 0, 1) && status_recent_is (kit, &inbox, 3));
+  KIT_TRY (load_recent (kit, &inbox, TRUE, 0, 1) && status_recent_is (kit, &inbox, 0));
+  KIT_TRY (kit_append_many (kit, &inbox, 4) && status_recent_is (kit, &inbox, 4));
+  KIT_TRY (kit_expunge (kit, &inbox, "1,5") && status_recent_is (kit, &inbox, 3));
+}
+
 static void
 check_in_commit (Kit *kit)
 {
@@ -260,6 +321,10 @@ const KitCheck kit_index_checks[] = {
     "messages from recent_uid on have been shown to no session as \\Recent; claim_recent: after this, "
     "recent_uid is uid_next; known_recent: recent_uid is at least this already.",
     0, check_recent },
+  { "index/status-recent", "CfMailboxStatus.recent: with UID >= info.recent_uid.", KIT_NEEDS (mailbox_status),
+    check_status_recent },
+  { "index/info-alone", "since G_MAXUINT64: the mailbox's info alone, one call of mailbox.", 0,
+    check_info_alone },
   { "index/in-commit",
     "the store reports after the operations, inside the same commit, everything that index_load "
     "would report: this batch's changes and those of other processes alike.",

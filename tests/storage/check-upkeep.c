@@ -1,24 +1,7 @@
-/* tests/storage/check-upkeep.c - collect, check, restored. */
+/* tests/storage/check-upkeep.c - collect, check, restored, watch. */
 #include "objects.h"
 
 #include <string.h>
-
-static gboolean
-collect_all (Kit *kit, guint64 grace)
-{
-  gboolean more = TRUE;
-
-  for (guint i = 0; more; i++) {
-    g_autoptr (GError) error = NULL;
-    guint64 freed = 0;
-
-    if (!kit->slots->collect (kit->conn, kit_call (kit), grace, &freed, &more, &error))
-      return kit_fail (kit, "collect failed: %s", error != NULL ? error->message : "no error set");
-    if (i > 100000)
-      return kit_fail (kit, "collect says *out_more for ever");
-  }
-  return TRUE;
-}
 
 /* One message inline, one with an object where the store has them; both copied, the originals expunged. */
 static void
@@ -46,7 +29,7 @@ check_keeps_used (Kit *kit)
   }
   KIT_TRY (kit_commit (kit, batch) && kit_copy (kit, &inbox, "1:2", &other)
            && kit_expunge (kit, &inbox, "1:2"));
-  KIT_TRY (collect_all (kit, 0));
+  KIT_TRY (kit_collect_all (kit, 0));
   index = kit_load (kit, &other, 0);
   KIT_TRY (index != NULL);
   KIT_EXPECT (kit, index->rows->len == n, "%u of %u copies are there", index->rows->len, n);
@@ -70,11 +53,11 @@ check_frees (Kit *kit)
   index = kit_load (kit, &inbox, 0);
   KIT_TRY (index != NULL && kit_expunge (kit, &inbox, "1"));
   content = g_array_index (index->rows, CfIndexRow, 0).content;
-  KIT_TRY (collect_all (kit, 3600));
+  KIT_TRY (kit_collect_all (kit, 3600));
   kept = kit_read (kit, inbox.account, content, NULL, 0, 0, G_MAXUINT64);
   KIT_TRY (kept != NULL);
   KIT_EXPECT (kit, !kept->missing, "content expunged just now was collected with an hour's grace");
-  KIT_TRY (collect_all (kit, 0));
+  KIT_TRY (kit_collect_all (kit, 0));
   gone = kit_read (kit, inbox.account, content, NULL, 0, 0, G_MAXUINT64);
   KIT_TRY (gone != NULL);
   KIT_EXPECT (kit, gone->missing, "content that nothing refers to outlives collect with grace 0");
@@ -93,16 +76,58 @@ check_object_grace (Kit *kit)
 
   KIT_TRY (kit_inbox_new (kit, &inbox));
   scope = kit_scope (inbox.account);
-  KIT_TRY (kit_object_put (kit, scope, octets, &object) && collect_all (kit, 3600));
+  KIT_TRY (kit_object_put (kit, scope, octets, &object) && kit_collect_all (kit, 3600));
   kept = kit_batch_new (&inbox, NULL, 0, 0, 0);
   op = kit_op_append_object (kept, "A: b\r\n\r\n", octets, object, "");
   kit_batch_add (kept, &op);
-  KIT_TRY (kit_commit (kit, kept) && kit_expunge (kit, &inbox, "1") && collect_all (kit, 0)
-           && collect_all (kit, 0));
+  KIT_TRY (kit_commit (kit, kept) && kit_expunge (kit, &inbox, "1") && kit_collect_all (kit, 0)
+           && kit_collect_all (kit, 0));
   gone = kit_batch_new (&inbox, NULL, 0, 0, 0);
   op = kit_op_append_object (gone, "A: b\r\n\r\n", octets, object, "");
   kit_batch_add (gone, &op);
   KIT_TRY (kit_commit_any (kit, gone) && kit_op_failed_with (kit, gone, 0, CF_ERROR_CONTENT_GONE));
+}
+
+/* Puts @octets as an object and lets it be collected; 0: said. */
+static CfObjectId
+put_and_collect (Kit *kit, const char *scope, GBytes *octets)
+{
+  CfObjectId id = 0;
+
+  /* The first round takes its name, another the object itself, where a store does it so. */
+  if (!kit_object_put (kit, scope, octets, &id) || !kit_collect_all (kit, 0) || !kit_collect_all (kit, 0))
+    return 0;
+  return id;
+}
+
+static void
+check_ids (Kit *kit)
+{
+  KitMailbox inbox;
+  CfContentId contents[4];
+  CfObjectId objects[4];
+  g_autofree char *scope = NULL;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox));
+  scope = kit_scope (inbox.account);
+  for (guint i = 0; i < G_N_ELEMENTS (contents); i++) {
+    g_autoptr (KitIndex) index = NULL;
+    g_autoptr (GBytes) octets = kit_noise (5000, 40 + i);
+
+    KIT_TRY (kit_append (kit, &inbox, KIT_MESSAGE, 0) != 0);
+    index = kit_load (kit, &inbox, 0);
+    KIT_TRY (index != NULL);
+    KIT_EXPECT (kit, index->rows->len == 1, "%u messages instead of 1", index->rows->len);
+    contents[i] = g_array_index (index->rows, CfIndexRow, 0).content;
+    KIT_TRY (kit_expunge (kit, &inbox, "1:1000") && kit_collect_all (kit, 0));
+    objects[i] = kit->slots->object_put != NULL ? put_and_collect (kit, scope, octets) : i + 1;
+    KIT_TRY (objects[i] != 0);
+    for (guint j = 0; j < i; j++)
+      KIT_EXPECT (kit, contents[j] != contents[i] && objects[j] != objects[i],
+                  "content ids %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT ", object ids %" G_GUINT64_FORMAT
+                  " and %" G_GUINT64_FORMAT ": one is used again",
+                  contents[j], contents[i], objects[j], objects[i]);
+  }
 }
 
 typedef struct {
@@ -182,6 +207,22 @@ check_schema (Kit *kit)
               wanted);
 }
 
+static void
+ignore_change (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data)
+{
+}
+
+static void
+check_watch (Kit *kit)
+{
+  g_autoptr (GError) error = NULL;
+
+  KIT_EXPECT (kit, kit->slots->unwatch != NULL, "there is watch without unwatch");
+  KIT_EXPECT (kit, kit->slots->watch (kit->store, ignore_change, NULL, &error), "watch failed: %s",
+              error != NULL ? error->message : "no error set");
+  kit->slots->unwatch (kit->store);
+}
+
 const KitCheck kit_upkeep_checks[]
     = { { "upkeep/probe", "Is the store there again?", KIT_NEEDS (probe), check_probe },
         { "upkeep/schema", "The schema's number, and the number this plugin wants.",
@@ -195,6 +236,10 @@ const KitCheck kit_upkeep_checks[]
           "An object that is there already is touched, so that collect leaves it for the grace "
           "period.",
           KIT_NEEDS (collect), check_object_grace },
+        { "upkeep/ids-never-reused", "CfContentId, CfObjectId: never reused.", KIT_NEEDS (collect),
+          check_ids },
+        { "upkeep/watch", "Tell @func of what other processes change, until unwatch.", KIT_NEEDS (watch),
+          check_watch },
         { "upkeep/check-finds-nothing", "Verifies invariants and content hashes; @finding for each fault.",
           KIT_NEEDS (check), check_check },
         { "upkeep/restored", "gives every mailbox a new UIDVALIDITY.", KIT_NEEDS (restored), check_restored },

@@ -141,6 +141,23 @@ kit_account_info (Kit *kit, const char *address, CfAccountInfo *out_info)
   return TRUE;
 }
 
+gboolean
+kit_collect_all (Kit *kit, guint64 grace)
+{
+  gboolean more = TRUE;
+
+  for (guint i = 0; more; i++) {
+    g_autoptr (GError) error = NULL;
+    guint64 freed = 0;
+
+    if (!kit->slots->collect (kit->conn, kit_call (kit), grace, &freed, &more, &error))
+      return kit_fail (kit, "collect failed: %s", error != NULL ? error->message : "no error set");
+    if (i > 100000)
+      return kit_fail (kit, "collect says *out_more for ever");
+  }
+  return TRUE;
+}
+
 /* ---- Content ------------------------------------------------------------------------------------------- */
 
 CfFacts *

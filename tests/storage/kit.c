@@ -1,11 +1,11 @@
 /* tests/storage/kit.c - coffer-conformance: holds a storage plugin against its contract.
  *
- *   coffer-conformance [--only=PREFIX] [--durable] PLUGIN.so [KEY=VALUE...]
+ *   coffer-conformance [--only=PREFIX] [--durable] [--backup-key=KEY] PLUGIN.so [KEY=VALUE...]
  *
  * KEY=VALUE are lines of the plugin's group in coffer.conf; they must name a place where the store may make a
- * new, empty store. The report is TAP (testanything.org): one line for each check, and below one that failed
- * the rule of coffer/storage.h that it checks and what was seen instead. Exit status: 0 passed, 1 failed, 2
- * could not be run.
+ * new, empty store. With --backup-key a backup is opened in its place, by setting KEY to it. The report is
+ * TAP (testanything.org): one line for each check, and below one that failed the rule of coffer/storage.h
+ * that it checks and what was seen instead. Exit status: 0 passed, 1 failed, 2 could not be run.
  */
 #include "kit.h"
 
@@ -27,6 +27,7 @@ struct _KitRun {
 static struct {
   char *only;
   gboolean durable;
+  char *backup_key;
   char **arguments;
 } options;
 
@@ -34,6 +35,10 @@ static const GOptionEntry option_entries[] = { { "only", 0, 0, G_OPTION_ARG_STRI
                                                  "Only checks whose name begins with PREFIX", "PREFIX" },
                                                { "durable", 0, 0, G_OPTION_ARG_NONE, &options.durable,
                                                  "Fail a store that forgets all when it is closed", NULL },
+                                               { "backup-key", 0, 0, G_OPTION_ARG_STRING, &options.backup_key,
+                                                 "The plugin's key for the place of its store, so that a "
+                                                 "backup can be opened",
+                                                 "KEY" },
                                                { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY,
                                                  &options.arguments, NULL, "PLUGIN.so [KEY=VALUE...]" },
                                                { NULL } };
@@ -74,6 +79,7 @@ static const struct {
   SLOT (mailbox_status, FALSE),
   SLOT (index_load, TRUE),
   SLOT (read, TRUE),
+  SLOT (facts_update, FALSE),
   SLOT (object_put, FALSE),
   SLOT (commit, TRUE),
   SLOT (attribute_get, TRUE),
@@ -249,6 +255,47 @@ kit_reopen (Kit *kit, CfStoreOpenFlags flags, GError **error)
   return ok;
 }
 
+const char *
+kit_get_backup_key (Kit *kit)
+{
+  return options.backup_key;
+}
+
+/* The plugin's settings, with the one for its place replaced by @path if that is not NULL. */
+static GStrv
+settings_new (const char *path)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_autofree char *place = path != NULL ? g_strconcat (options.backup_key, "=", path, NULL) : NULL;
+
+  for (guint i = 1; options.arguments[i] != NULL; i++) {
+    if (place == NULL || !g_str_has_prefix (options.arguments[i], options.backup_key)
+        || options.arguments[i][strlen (options.backup_key)] != '=')
+      g_strv_builder_add (builder, options.arguments[i]);
+  }
+  if (place != NULL)
+    g_strv_builder_add (builder, place);
+  return g_strv_builder_end (builder);
+}
+
+/* A plugin reads its configuration when it is loaded. */
+gboolean
+kit_reopen_at (Kit *kit, const char *path, GError **error)
+{
+  KitRun *run = kit->run;
+  g_auto (GStrv) settings = settings_new (path);
+  gboolean ok;
+
+  run_close (run);
+  kit_unload_plugins ();
+  run->slots = kit_load_plugin (options.arguments[0], (const char *const *) settings, error);
+  ok = run->slots != NULL && run_open (run, 0, error);
+  kit->slots = run->slots;
+  kit->store = run->store;
+  kit->conn = run->conn;
+  return ok;
+}
+
 typedef struct {
   Kit kit;
   guint number;
@@ -360,7 +407,8 @@ main (int argc, char **argv)
     return 2;
   }
   if (options.arguments == NULL || options.arguments[0] == NULL) {
-    g_printerr ("usage: coffer-conformance [--only=PREFIX] [--durable] PLUGIN.so [KEY=VALUE...]\n");
+    g_printerr ("usage: coffer-conformance [--only=PREFIX] [--durable] [--backup-key=KEY] PLUGIN.so "
+                "[KEY=VALUE...]\n");
     return 2;
   }
   run.slots = kit_load_plugin (options.arguments[0], (const char *const *) options.arguments + 1, &error);
@@ -373,5 +421,6 @@ main (int argc, char **argv)
   kit_unload_plugins ();
   g_strfreev (options.arguments);
   g_free (options.only);
+  g_free (options.backup_key);
   return status;
 }

@@ -7,6 +7,7 @@
 #ifndef KIT_H
 #define KIT_H
 
+#include "kit-facts.h"
 #include "store/batch.h"
 
 #include <coffer/coffer.h>
@@ -71,8 +72,12 @@ gboolean kit_failed_with (Kit *kit, const char *what, gboolean ok, GError **erro
 const CfCall *kit_call (Kit *kit);
 /* Closes the store and opens it again. FALSE with @error: it could not be opened. */
 gboolean kit_reopen (Kit *kit, CfStoreOpenFlags flags, GError **error);
+/* The same, with the store at @path, which needs --backup-key; NULL: where it was at first. */
+gboolean kit_reopen_at (Kit *kit, const char *path, GError **error);
 /* --durable: the store is held to be one that outlives its process. */
 gboolean kit_wants_durable (Kit *kit);
+/* --backup-key: the plugin's key for the place that backup writes to; NULL: not given. */
+const char *kit_get_backup_key (Kit *kit);
 
 /* Runs @n threads, each with a connection of its own, until all have returned. @number counts them from 0. */
 typedef void (*KitThreadFunc) (Kit *kit, guint number, gpointer data);
@@ -95,6 +100,8 @@ gboolean kit_mailbox_find (Kit *kit, CfAccountId account, const char *name, CfMa
 /* The listed names, with "," between. The caller frees. */
 char *kit_mailbox_names (Kit *kit, CfAccountId account);
 gboolean kit_account_info (Kit *kit, const char *address, CfAccountInfo *out_info);
+/* Calls collect until there is no more. */
+gboolean kit_collect_all (Kit *kit, guint64 grace);
 
 /* ---- The index ----------------------------------------------------------------------------------------- */
 

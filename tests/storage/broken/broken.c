@@ -181,11 +181,31 @@ broken_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GErro
 static GMutex collected_lock;
 static GHashTable *collected;
 
+/* The next content gets the lowest id above those that are there, as from a table without AUTOINCREMENT. */
+static void
+spoil_last_content (CfStore *store)
+{
+  CfContentId last = 0;
+
+  g_rw_lock_writer_lock (&store->lock);
+  for (GTreeNode *node = g_tree_node_first (store->accounts); node != NULL; node = g_tree_node_next (node)) {
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init (&iter, ((Account *) g_tree_node_value (node))->contents);
+    while (g_hash_table_iter_next (&iter, NULL, &value))
+      last = MAX (last, ((Content *) value)->id);
+  }
+  store->last_content = last;
+  g_rw_lock_writer_unlock (&store->lock);
+}
+
 static gboolean
 broken_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed, gboolean *out_more,
                 GError **error)
 {
   GTreeNode *node;
+  gboolean ok;
 
   g_rw_lock_reader_lock (&conn->store->lock);
   node = is_broken ("collects-in-use") && grace == 0 ? g_tree_node_last (conn->store->accounts) : NULL;
@@ -200,7 +220,30 @@ broken_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *o
     g_mutex_unlock (&collected_lock);
   }
   g_rw_lock_reader_unlock (&conn->store->lock);
-  return memory_collect (conn, call, grace, out_freed, out_more, error);
+  ok = memory_collect (conn, call, grace, out_freed, out_more, error);
+  if (is_broken ("content-id-reuse"))
+    spoil_last_content (conn->store);
+  return ok;
+}
+
+/* All facts that a path needs can be read. */
+static gboolean
+facts_are_readable (CfStore *store, CfAccountId id, guint n_requests, const CfReadRequest *const *requests)
+{
+  g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&store->lock);
+  Account *account = g_tree_lookup (store->accounts, &id);
+
+  for (guint i = 0; account != NULL && i < n_requests; i++) {
+    const Content *content = g_hash_table_lookup (account->contents, &requests[i]->content);
+    g_autoptr (CfFacts) facts = NULL;
+
+    if (content == NULL || requests[i]->path == NULL)
+      continue;
+    facts = cf_facts_new_from_encoded (content->facts, NULL);
+    if (facts == NULL)
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* The requests one by one would all be number 0, so a copy of the list is spoilt. */
@@ -211,6 +254,8 @@ broken_read (CfStoreConn *conn, const CfCall *call, CfAccountId id, guint n_requ
   g_autofree CfReadRequest *spoilt = g_new (CfReadRequest, n_requests);
   g_autofree const CfReadRequest **list = g_new (const CfReadRequest *, n_requests);
 
+  if (is_broken ("fails-on-facts") && !facts_are_readable (conn->store, id, n_requests, requests))
+    return refuse (error, CF_ERROR_CORRUPTION, "The facts are damaged");
   g_mutex_lock (&collected_lock);
   for (guint i = 0; i < n_requests; i++) {
     spoilt[i] = *requests[i];
@@ -241,6 +286,35 @@ broken_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId id, co
 }
 
 static gboolean
+broken_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                       CfMailboxStatus *out_status, GError **error)
+{
+  gboolean ok = memory_mailbox_status (conn, call, account, name, out_status, error);
+
+  if (ok && is_broken ("recent-unclaimed"))
+    out_status->recent = out_status->messages;
+  return ok;
+}
+
+static gboolean
+broken_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *query, CfIndexSink *sink,
+                   GError **error)
+{
+  CfIndexQuery spoilt = *query;
+
+  if (is_broken ("rows-unasked") && spoilt.since == G_MAXUINT64)
+    spoilt.since--; /* a MODSEQ that never was */
+  return memory_index_load (conn, call, &spoilt, sink, error);
+}
+
+static gboolean
+broken_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId id, CfContentId content,
+                     CfFacts *facts, GError **error)
+{
+  return is_broken ("facts-not-kept") || memory_facts_update (conn, call, id, content, facts, error);
+}
+
+static gboolean
 broken_account_lookup (CfStoreConn *conn, const CfCall *call, const char *address, CfAccountSink *sink,
                        GError **error)
 {
@@ -266,7 +340,8 @@ static const CfConfigKey broken_keys[] = {
     .choices
     = "none;lost-tombstone;uid-reuse;torn-append;wrong-modseq;shared-flags;range-off-by-one;stale-read;"
       "lost-update;collects-in-use;uid-validity-repeats;group-not-atomic;ignores-require-all;"
-      "ignores-unchanged-since;unavailable-for-nonexistent",
+      "ignores-unchanged-since;unavailable-for-nonexistent;content-id-reuse;facts-not-kept;fails-on-facts;"
+      "recent-unclaimed;rows-unasked",
     .help = "What is wrong with this store",
     .offset = 0 },
 };
@@ -280,7 +355,10 @@ broken_init (CfRegistrar *registrar, GError **error)
   broken_class.commit = broken_commit;
   broken_class.collect = broken_collect;
   broken_class.read = broken_read;
+  broken_class.facts_update = broken_facts_update;
+  broken_class.index_load = broken_index_load;
   broken_class.mailbox_create = broken_mailbox_create;
+  broken_class.mailbox_status = broken_mailbox_status;
   broken_class.account_lookup = broken_account_lookup;
   return cf_registrar_add_config (registrar, "broken", broken_keys, &broken_config, error)
          && cf_registrar_add_classes (registrar, broken_classes, error);
