@@ -18,7 +18,7 @@ typedef struct {
   char *name;
   GPtrArray *uploads; /* of CfUpload */
   guint scanned;      /* uploads that have their facts */
-  guint stored;       /* uploads whose parts are stored apart */
+  gboolean stored;    /* all parts that are kept apart */
   guint attempts;
   gboolean renamed; /* the name's remembered id was stale once */
   CfMailbox *mailbox;
@@ -136,7 +136,9 @@ static gboolean
 append_try_again (CfCommandCall *call, Append *self, const GError *failure)
 {
   if (g_error_matches (failure, CF_ERROR, CF_ERROR_CONTENT_GONE) && ++self->attempts < MAX_ATTEMPTS) {
-    self->stored = 0;
+    self->stored = FALSE;
+    for (guint i = 0; i < self->uploads->len; i++)
+      cf_upload_forget_parts (g_ptr_array_index (self->uploads, i));
     cf_writing_clear (&self->writing);
     return TRUE;
   }
@@ -161,12 +163,12 @@ append_write (CfCommandCall *call, Append *self, GError **error)
       return CF_RUN_WAIT;
     if (self->mailbox == NULL && !append_resolve (call, self, error))
       return CF_RUN_ERROR;
-    if (self->stored < self->uploads->len) {
-      CfRun run = cf_upload_store_parts (g_ptr_array_index (self->uploads, self->stored), call, error);
+    if (!self->stored) {
+      CfRun run = cf_uploads_store_parts (self->uploads, call, error);
 
-      if (run == CF_RUN_DONE)
-        self->stored++;
-      return run == CF_RUN_DONE ? CF_RUN_MORE : run;
+      if (run != CF_RUN_DONE)
+        return run;
+      self->stored = TRUE;
     }
     if (!append_start (call, self, error))
       return CF_RUN_ERROR;

@@ -191,24 +191,10 @@ fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
 
 /* ---- A batch: gathering ---- */
 
-/* The item whose octets are worth reading together with the facts: the first whose place is known. */
-static const CfItemRequest *
-fetch_get_ahead (const Fetch *self)
-{
-  for (guint i = 0; i < self->items->len; i++) {
-    const CfItemRequest *request = &g_array_index (self->items, CfFetchItem, i).request;
-
-    if (request->is_span && request->path != NULL)
-      return request;
-  }
-  return NULL;
-}
-
 static void
 fetch_gather (CfCommandCall *call, Fetch *self)
 {
   CfSession *session = cf_call_get_session (call);
-  const CfItemRequest *ahead = fetch_get_ahead (self);
   guint64 octets = 0;
   guint32 uid;
 
@@ -222,8 +208,7 @@ fetch_gather (CfCommandCall *call, Fetch *self)
     if (row == NULL)
       continue;
     g_ptr_array_add (self->batch, cf_message_new (session, cf_view_lookup_seq (session->view, uid), row));
-    if (ahead != NULL)
-      octets += MIN (MIN (row->size, ahead->length), CF_FETCH_SLICE);
+    octets += cf_fetch_get_ahead (self->items, row->size);
   }
 }
 
@@ -479,8 +464,7 @@ fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
     self->phase = run == CF_RUN_DONE ? PHASE_LOAD : PHASE_SEEN;
     break;
   case PHASE_LOAD:
-    run = cf_fetch_load (call, self->batch, (self->needs & CF_NEED_FACTS) != 0, fetch_get_ahead (self),
-                         error);
+    run = cf_fetch_load (call, self->batch, self->items, error);
     self->phase = run == CF_RUN_DONE ? PHASE_WRITE : PHASE_LOAD;
     break;
   case PHASE_WRITE:

@@ -7,28 +7,34 @@
 
 /* ---- Receiving ---- */
 
+/* Where a request's answer goes. */
+typedef struct {
+  CfMessage *message;
+  CfMessageRun *run;
+} LoadTarget;
+
 typedef struct {
   CfReadSink sink;
-  GPtrArray *messages; /* the i-th request is for the i-th of these */
+  GArray *targets; /* of LoadTarget: the i-th request's */
 } LoadSink;
 
-static CfMessage *
-load_get_message (CfReadSink *sink, guint i)
+static LoadTarget *
+load_get_target (CfReadSink *sink, guint i)
 {
-  return g_ptr_array_index (((LoadSink *) sink)->messages, i);
+  return &g_array_index (((LoadSink *) sink)->targets, LoadTarget, i);
 }
 
 static void
 load_missing (CfReadSink *sink, guint i)
 {
-  load_get_message (sink, i)->missing = TRUE;
+  load_get_target (sink, i)->message->missing = TRUE;
 }
 
 /* Facts that cannot be read leave the message without; they are computed anew. */
 static void
 load_facts (CfReadSink *sink, guint i, GBytes *encoded)
 {
-  CfMessage *message = load_get_message (sink, i);
+  CfMessage *message = load_get_target (sink, i)->message;
 
   g_clear_pointer (&message->facts, cf_facts_unref);
   message->facts = cf_facts_new_from_encoded (encoded, NULL);
@@ -39,39 +45,103 @@ load_facts (CfReadSink *sink, guint i, GBytes *encoded)
 static void
 load_area (CfReadSink *sink, guint i, guint64 offset, guint64 length)
 {
-  load_get_message (sink, i)->raw_offset += offset;
+  load_get_target (sink, i)->run->offset += offset;
 }
 
 static void
 load_octets (CfReadSink *sink, guint i, const guint8 *data, gsize length)
 {
-  CfMessage *message = load_get_message (sink, i);
-
-  if (message->raw == NULL)
-    message->raw = g_byte_array_new ();
-  g_byte_array_append (message->raw, data, length);
+  g_byte_array_append (load_get_target (sink, i)->run->octets, data, length);
 }
 
-#define LOAD_SINK(messages)                                                                                  \
-  {                                                                                                          \
-    { sizeof (CfReadSink), load_missing, load_facts, load_area, load_octets }, (messages)                    \
-  }
+static CfMessageRun *
+load_run_new (guint64 offset)
+{
+  CfMessageRun *run = g_new0 (CfMessageRun, 1);
+
+  run->offset = offset;
+  run->octets = g_byte_array_new ();
+  return run;
+}
+
+/* ---- Asking ---- */
+
+typedef struct {
+  GPtrArray *requests; /* of CfReadRequest */
+  GArray *targets;     /* of LoadTarget, as many */
+} Load;
+
+static void
+load_init (Load *load)
+{
+  load->requests = g_ptr_array_new_with_free_func (g_free);
+  load->targets = g_array_new (FALSE, FALSE, sizeof (LoadTarget));
+}
+
+static void
+load_clear (Load *load)
+{
+  g_clear_pointer (&load->requests, g_ptr_array_unref);
+  g_clear_pointer (&load->targets, g_array_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Load, load_clear)
+
+/* Adds a request for what @message holds, to be filled in further; its octets go to @run. */
+static CfReadRequest *
+load_add (Load *load, CfMessage *message, CfMessageRun *run)
+{
+  CfReadRequest *request = g_new0 (CfReadRequest, 1);
+  LoadTarget target = { message, run };
+
+  request->struct_size = sizeof *request;
+  request->content = message->row.content;
+  g_ptr_array_add (load->requests, request);
+  g_array_append_val (load->targets, target);
+  return request;
+}
 
 static gboolean
-load_call (CfSession *session, GPtrArray *messages, GPtrArray *requests, GError **error)
+load_call (CfSession *session, Load *load, GError **error)
 {
-  LoadSink sink = LOAD_SINK (messages);
+  LoadSink sink
+      = { { sizeof (CfReadSink), load_missing, load_facts, load_area, load_octets }, load->targets };
 
-  return cf_store_read (session, requests->len, (const CfReadRequest *const *) requests->pdata, &sink.sink,
-                        error);
+  return cf_store_read (session, load->requests->len, (const CfReadRequest *const *) load->requests->pdata,
+                        &sink.sink, error);
 }
 
 /* ---- A batch ---- */
 
-/* Where reading ahead begins and how much, when the message's facts are known already. FALSE: nothing is read
- * ahead. */
+/* Whether it is known where @item's octets are, before the facts are. */
 static gboolean
-load_locate (CfMessage *message, const CfItemRequest *ahead, CfReadRequest *request)
+load_is_ahead (const CfFetchItem *item)
+{
+  return item->request.is_span && item->request.path != NULL;
+}
+
+/* What to read ahead for one item of a message, given how much is read for those before it. */
+static guint64
+load_get_length (const CfFetchItem *item, guint64 size, guint64 before)
+{
+  return MIN (MIN (item->request.length, size), CF_FETCH_SLICE - before);
+}
+
+guint64
+cf_fetch_get_ahead (const GArray *items, guint64 size)
+{
+  guint64 octets = 0;
+
+  for (guint i = 0; i < items->len; i++)
+    if (load_is_ahead (&g_array_index (items, CfFetchItem, i)))
+      octets += load_get_length (&g_array_index (items, CfFetchItem, i), size, octets);
+  return octets;
+}
+
+/* The range to ask for when the message's facts are known already. FALSE: nothing is read ahead. */
+static gboolean
+load_locate (const CfMessage *message, const CfItemRequest *ahead, guint64 most, guint64 *out_offset,
+             guint64 *out_length)
 {
   guint64 offset, length;
 
@@ -79,109 +149,137 @@ load_locate (CfMessage *message, const CfItemRequest *ahead, CfReadRequest *requ
       || !cf_facts_locate_raw (message->facts, ahead->path, ahead->section, &offset, &length)
       || ahead->offset >= length)
     return FALSE;
-  request->offset = offset + ahead->offset;
-  request->length = MIN (MIN (ahead->length, length - ahead->offset), CF_FETCH_SLICE);
-  message->raw_offset = request->offset;
-  return request->length > 0;
+  *out_offset = offset + ahead->offset;
+  *out_length = MIN (most, length - ahead->offset);
+  return *out_length > 0;
 }
 
-/* What to ask the store for @message; NULL: nothing. */
-static CfReadRequest *
-load_make_request (CfMessage *message, gboolean facts, const CfItemRequest *ahead)
+/* Asks for the octets of one item; returns how many at most. */
+static guint64
+load_add_item (Load *load, CfMessage *message, const CfFetchItem *item, guint64 before)
 {
+  const CfItemRequest *ahead = &item->request;
+  guint64 offset = ahead->offset;
+  guint64 length = load_get_length (item, message->row.size, before);
   CfReadRequest *request;
+  CfMessageRun *run;
 
-  if (facts && message->facts == NULL)
-    message->facts = cf_facts_cache_lookup (message->row.content);
-  if (message->row.content == 0) {
-    message->missing = TRUE;
-    return NULL;
-  }
-  if (message->facts != NULL && ahead == NULL)
-    return NULL;
-  request = g_new0 (CfReadRequest, 1);
-  request->struct_size = sizeof *request;
-  request->content = message->row.content;
-  request->want_facts = message->facts == NULL;
-  if (message->facts != NULL) {
-    if (!load_locate (message, ahead, request))
-      g_clear_pointer (&request, g_free);
-  } else if (ahead != NULL) {
+  if (length == 0 || (message->facts != NULL && !load_locate (message, ahead, length, &offset, &length)))
+    return 0;
+  run = load_run_new (offset);
+  g_ptr_array_add (message->ahead, run);
+  request = load_add (load, message, run);
+  request->offset = offset;
+  request->length = length;
+  if (message->facts == NULL) {
     request->path = ahead->path;
     request->section = ahead->section;
-    request->offset = ahead->offset;
-    request->length = MIN (ahead->length, CF_FETCH_SLICE);
-    message->raw_offset = ahead->offset;
   }
-  return request;
+  return length;
+}
+
+/* Asks for what @message lacks. */
+static void
+load_add_message (Load *load, CfMessage *message, const GArray *items)
+{
+  guint first = load->requests->len;
+  guint64 octets = 0;
+
+  if (message->row.content == 0) {
+    message->missing = TRUE;
+    return;
+  }
+  if (message->facts == NULL)
+    message->facts = cf_facts_cache_lookup (message->row.content);
+  g_clear_pointer (&message->ahead, g_ptr_array_unref);
+  message->ahead = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_message_run_free);
+  for (guint i = 0; i < items->len; i++)
+    if (load_is_ahead (&g_array_index (items, CfFetchItem, i)))
+      octets += load_add_item (load, message, &g_array_index (items, CfFetchItem, i), octets);
+  if (message->facts != NULL)
+    return;
+  if (load->requests->len == first)
+    load_add (load, message, NULL);
+  ((CfReadRequest *) g_ptr_array_index (load->requests, first))->want_facts = TRUE;
+}
+
+static gboolean
+load_scan_anew (CfMessage *message, GError **error)
+{
+  if (message->missing || message->facts != NULL)
+    return TRUE;
+  if (!cf_store_scan_anew (message->session, message->row.content, &message->facts, error))
+    return FALSE;
+  message->missing = message->facts == NULL;
+  return TRUE;
 }
 
 CfRun
-cf_fetch_load (CfCommandCall *call, GPtrArray *batch, gboolean facts, const CfItemRequest *ahead,
-               GError **error)
+cf_fetch_load (CfCommandCall *call, GPtrArray *batch, const GArray *items, GError **error)
 {
-  g_autoptr (GPtrArray) requests = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) messages = g_ptr_array_new ();
+  g_auto (Load) load = { 0 };
+  gboolean facts = FALSE;
 
-  for (guint i = 0; facts && i < batch->len; i++) {
-    CfMessage *message = g_ptr_array_index (batch, i);
-    CfReadRequest *request = load_make_request (message, facts, ahead);
-
-    if (request == NULL)
-      continue;
-    g_ptr_array_add (requests, request);
-    g_ptr_array_add (messages, message);
-  }
-  if (requests->len == 0)
+  for (guint i = 0; i < items->len; i++)
+    facts = facts || (g_array_index (items, CfFetchItem, i).request.needs & CF_NEED_FACTS) != 0;
+  load_init (&load);
+  for (guint i = 0; facts && i < batch->len; i++)
+    load_add_message (&load, g_ptr_array_index (batch, i), items);
+  if (load.requests->len == 0)
     return CF_RUN_DONE;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  if (!load_call (cf_call_get_session (call), messages, requests, error))
+  if (!load_call (cf_call_get_session (call), &load, error))
     return CF_RUN_ERROR;
-  for (guint i = 0; i < messages->len; i++) {
-    CfMessage *message = g_ptr_array_index (messages, i);
-
-    if (message->missing || message->facts != NULL)
-      continue;
-    if (!cf_store_scan_anew (message->session, message->row.content, &message->facts, error))
+  for (guint i = 0; i < batch->len; i++)
+    if (!load_scan_anew (g_ptr_array_index (batch, i), error))
       return CF_RUN_ERROR;
-    message->missing = message->facts == NULL;
-  }
   return CF_RUN_DONE;
 }
 
 /* ---- Octets ---- */
 
+static const guint8 *
+run_lookup (const CfMessageRun *run, guint64 offset, gsize length)
+{
+  if (run == NULL || offset < run->offset || offset + length > run->offset + run->octets->len)
+    return NULL;
+  return run->octets->data + (offset - run->offset);
+}
+
+static const guint8 *
+message_lookup (const CfMessage *message, guint64 offset, gsize length)
+{
+  const guint8 *octets = run_lookup (message->run, offset, length);
+
+  for (guint i = 0; octets == NULL && message->ahead != NULL && i < message->ahead->len; i++)
+    octets = run_lookup (g_ptr_array_index (message->ahead, i), offset, length);
+  return octets;
+}
+
 CfRun
-cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length,
+cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length, guint64 end,
                const guint8 **out_octets, GError **error)
 {
-  CfReadRequest request = { .struct_size = sizeof request,
-                            .content = message->row.content,
-                            .offset = offset,
-                            .length = MAX (length, CF_FETCH_SLICE) };
-  g_autoptr (GPtrArray) messages = g_ptr_array_new ();
-  const CfReadRequest *const requests[] = { &request };
-  LoadSink sink = LOAD_SINK (messages);
+  g_auto (Load) load = { 0 };
+  CfReadRequest *request;
 
-  if (length == 0) {
-    *out_octets = NULL;
+  *out_octets = length > 0 ? message_lookup (message, offset, length) : NULL;
+  if (length == 0 || *out_octets != NULL)
     return CF_RUN_DONE;
-  }
-  if (message->raw == NULL || offset < message->raw_offset
-      || offset + length > message->raw_offset + message->raw->len) {
-    if (!cf_call_enter_store (call))
-      return CF_RUN_WAIT;
-    g_clear_pointer (&message->raw, g_byte_array_unref);
-    message->raw_offset = offset;
-    g_ptr_array_add (messages, message);
-    if (!cf_store_read (message->session, 1, requests, &sink.sink, error))
-      return CF_RUN_ERROR;
-  }
-  if (message->raw == NULL || message->raw->len < length + (offset - message->raw_offset)) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "The message's content is gone");
+  if (!cf_call_enter_store (call))
+    return CF_RUN_WAIT;
+  g_clear_pointer (&message->run, cf_message_run_free);
+  message->run = load_run_new (offset);
+  load_init (&load);
+  request = load_add (&load, message, message->run);
+  request->offset = offset;
+  request->length = end > offset ? MAX (length, MIN (CF_FETCH_SLICE, end - offset)) : length;
+  if (!load_call (message->session, &load, error))
     return CF_RUN_ERROR;
-  }
-  *out_octets = message->raw->data + (offset - message->raw_offset);
-  return CF_RUN_DONE;
+  *out_octets = message_lookup (message, offset, length);
+  if (*out_octets != NULL)
+    return CF_RUN_DONE;
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "The message's content is gone");
+  return CF_RUN_ERROR;
 }

@@ -45,11 +45,23 @@ span_write_octets (CfFetchSpan *fetch, CfOutput *output, GBytes *octets, const C
 
 /* ---- Some fields of a header ---- */
 
+/* The raw octet behind those that presented octets up to @end are made of. */
+static guint64
+span_get_raw_end (CfMessage *message, guint64 end)
+{
+  guint64 raw_offset = 0, raw_length = 0;
+
+  if (end > 0)
+    cf_presented_map (message->facts, end - 1, 1, &raw_offset, &raw_length);
+  return raw_offset + raw_length;
+}
+
 static CfRun
 span_read_header (CfCommandCall *call, CfMessage *message, const CfSpan *span, GByteArray *block,
                   GError **error)
 {
   guint64 offset = span->offset, left = span->length, raw_offset, raw_length, n;
+  guint64 raw_end = span_get_raw_end (message, offset + left);
 
   if (left > CF_FETCH_HEADER_MAX) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_LIMIT, "The header is too large to pick fields from");
@@ -57,7 +69,7 @@ span_read_header (CfCommandCall *call, CfMessage *message, const CfSpan *span, G
   }
   while (left > 0 && (n = cf_presented_map (message->facts, offset, left, &raw_offset, &raw_length)) > 0) {
     const guint8 *raw;
-    CfRun run = cf_fetch_read (call, message, raw_offset, raw_length, &raw, error);
+    CfRun run = cf_fetch_read (call, message, raw_offset, raw_length, raw_end, &raw, error);
 
     if (run != CF_RUN_DONE)
       return run;
@@ -115,7 +127,7 @@ span_decode_slice (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, 
   gsize n = MIN (CF_FETCH_SLICE, fetch->raw_end - fetch->raw_at);
   guint64 skip, take;
   const guint8 *raw;
-  CfRun run = cf_fetch_read (call, message, fetch->raw_at, n, &raw, error);
+  CfRun run = cf_fetch_read (call, message, fetch->raw_at, n, fetch->raw_end, &raw, error);
 
   if (run != CF_RUN_DONE)
     return run;
@@ -155,7 +167,8 @@ span_present_slice (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message,
     g_set_error_literal (error, CF_ERROR, CF_ERROR_CORRUPTION, "A message is shorter than its facts say");
     return CF_RUN_ERROR;
   }
-  run = cf_fetch_read (call, message, raw_offset, raw_length, &raw, error);
+  run = cf_fetch_read (call, message, raw_offset, raw_length, span_get_raw_end (message, offset + left), &raw,
+                       error);
   if (run != CF_RUN_DONE)
     return run;
   if (!cf_facts_needs_presentation (message->facts)) {

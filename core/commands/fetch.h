@@ -25,14 +25,15 @@ typedef struct {
 
 /* ---- fetch-load.c ---- */
 
-/* Facts for the messages of @batch that need them, and for each the first octets of the area that @ahead
- * names (NULL: none), by at most one call of the store. Messages whose content is gone are marked.
- * CF_RUN_WAIT: return that. */
-CfRun cf_fetch_load (CfCommandCall *call, GPtrArray *batch, gboolean facts, const CfItemRequest *ahead,
-                     GError **error);
-/* @length octets of the message as appended, from @offset: borrowed from what was read ahead, or else read
- * now into message->raw. CF_RUN_WAIT: return that. */
-CfRun cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length,
+/* Facts for the messages of @batch if the items need them, and for each message the first octets of what the
+ * items send, as far as it is known where that is, by at most one call of the store. Messages whose content
+ * is gone are marked. CF_RUN_WAIT: return that. */
+CfRun cf_fetch_load (CfCommandCall *call, GPtrArray *batch, const GArray *items, GError **error);
+/* How many octets cf_fetch_load() would read ahead of a message of @size octets; at most CF_FETCH_SLICE. */
+guint64 cf_fetch_get_ahead (const GArray *items, guint64 size);
+/* @length octets of the message as appended, from @offset: borrowed from what was read before, or else read
+ * now, with what follows up to @end. CF_RUN_WAIT: return that. */
+CfRun cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length, guint64 end,
                      const guint8 **out_octets, GError **error);
 
 /* ---- fetch-span.c ---- */

@@ -214,45 +214,63 @@ upload_describe (CfUpload *upload)
   upload->append.segments = (const CfSegment *const *) upload->segments->pdata;
 }
 
-/* How many parts from @first on make one call. */
-static guint
-upload_count_next (CfUpload *upload, guint first)
+/* The parts that come next, of all messages together, enough for one call. */
+static GPtrArray *
+uploads_get_next (GPtrArray *uploads)
 {
+  GPtrArray *next = g_ptr_array_new ();
   guint64 octets = 0;
-  guint n = 0;
 
-  while (first + n < upload->parts->len && (n == 0 || octets < PUT_OCTETS)) {
-    const CfObject *object = g_ptr_array_index (upload->parts, first + n);
+  for (guint i = 0; i < uploads->len; i++) {
+    const CfUpload *upload = g_ptr_array_index (uploads, i);
 
-    octets += cf_source_get_length (object->octets);
-    n++;
+    for (guint part = upload->ids->len; part < upload->parts->len && octets < PUT_OCTETS; part++) {
+      const CfObject *object = g_ptr_array_index (upload->parts, part);
+
+      octets += cf_source_get_length (object->octets);
+      g_ptr_array_add (next, (gpointer) object);
+    }
   }
-  return n;
+  return next;
+}
+
+/* Gives @n parts, those of uploads_get_next(), their @ids. */
+static void
+uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n)
+{
+  for (guint i = 0; i < uploads->len; i++) {
+    CfUpload *upload = g_ptr_array_index (uploads, i);
+    guint mine = MIN (n, upload->parts->len - upload->ids->len);
+
+    g_array_append_vals (upload->ids, ids, mine);
+    ids += mine;
+    n -= mine;
+  }
 }
 
 CfRun
-cf_upload_store_parts (CfUpload *upload, CfCommandCall *call, GError **error)
+cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
+  g_autoptr (GPtrArray) next = uploads_get_next (uploads);
   g_autofree char *scope = upload_dup_scope (session);
-  guint first, n;
+  g_autofree CfObjectId *ids = g_new0 (CfObjectId, next->len);
 
-  if (upload->ids->len == upload->parts->len)
-    g_array_set_size (upload->ids, 0);
-  first = upload->ids->len;
-  n = upload_count_next (upload, first);
-  if (n > 0) {
-    g_autofree CfObjectId *ids = g_new0 (CfObjectId, n);
-
-    if (!cf_store_object_put (session, scope, n, (const CfObject *const *) upload->parts->pdata + first, ids,
-                              error))
+  if (next->len > 0) {
+    if (!cf_store_object_put (session, scope, next->len, (const CfObject *const *) next->pdata, ids, error))
       return CF_RUN_ERROR;
-    g_array_append_vals (upload->ids, ids, n);
-  }
-  if (upload->ids->len < upload->parts->len)
+    uploads_set_stored (uploads, ids, next->len);
     return CF_RUN_MORE;
-  upload_describe (upload);
+  }
+  for (guint i = 0; i < uploads->len; i++)
+    upload_describe (g_ptr_array_index (uploads, i));
   return CF_RUN_DONE;
+}
+
+void
+cf_upload_forget_parts (CfUpload *upload)
+{
+  g_array_set_size (upload->ids, 0);
 }
 
 const CfAppend *

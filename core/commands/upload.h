@@ -16,10 +16,12 @@ void cf_upload_free (CfUpload *upload);
 
 /* Computes the facts and decides what is kept apart. May block on the disk. */
 gboolean cf_upload_scan (CfUpload *upload, GError **error);
-/* Stores the parts that are kept apart, some of them each time it is called. CF_RUN_DONE: all are;
- * CF_RUN_MORE: call again; CF_RUN_ERROR. The caller holds a permit. Once done, it may be called again to
- * store them once more. */
-CfRun cf_upload_store_parts (CfUpload *upload, CfCommandCall *call, GError **error);
+/* Stores the parts of @uploads (of CfUpload) that are kept apart and are not stored yet, by one call of the
+ * store at most. CF_RUN_DONE: all are, nothing was asked; CF_RUN_MORE: call again; CF_RUN_ERROR. The caller
+ * holds a permit. */
+CfRun cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **error);
+/* They are to be stored once more. */
+void cf_upload_forget_parts (CfUpload *upload);
 /* For the batch; borrowed. After scan and store_parts. */
 const CfAppend *cf_upload_get_append (CfUpload *upload);
 

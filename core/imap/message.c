@@ -15,11 +15,19 @@ cf_message_new (CfSession *session, guint32 seq, const CfIndexRow *row)
 }
 
 void
+cf_message_run_free (CfMessageRun *run)
+{
+  g_byte_array_unref (run->octets);
+  g_free (run);
+}
+
+void
 cf_message_free (CfMessage *message)
 {
   cf_keywords_unref ((CfKeywords *) message->row.keywords);
   g_clear_pointer (&message->facts, cf_facts_unref);
-  g_clear_pointer (&message->raw, g_byte_array_unref);
+  g_clear_pointer (&message->ahead, g_ptr_array_unref);
+  g_clear_pointer (&message->run, cf_message_run_free);
   g_free (message);
 }
 

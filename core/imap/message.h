@@ -6,15 +6,23 @@
 
 G_BEGIN_DECLS
 
+/* Octets of a message, read already. */
+typedef struct {
+  guint64 offset; /* where they begin in the octets as appended */
+  GByteArray *octets;
+} CfMessageRun;
+
 struct _CfMessage {
   CfSession *session;
   guint32 seq;
-  CfIndexRow row;     /* a copy; keywords referenced */
-  CfFacts *facts;     /* NULL: not loaded */
-  gboolean missing;   /* the store has no such content any more */
-  GByteArray *raw;    /* octets read ahead; NULL: none */
-  guint64 raw_offset; /* where they begin in the octets as appended */
+  CfIndexRow row;    /* a copy; keywords referenced */
+  CfFacts *facts;    /* NULL: not loaded */
+  gboolean missing;  /* the store has no such content any more */
+  GPtrArray *ahead;  /* of CfMessageRun, read ahead; NULL: none */
+  CfMessageRun *run; /* what was read last beyond these; NULL: nothing */
 };
+
+void cf_message_run_free (CfMessageRun *run);
 
 G_END_DECLS
 
