@@ -103,6 +103,7 @@ class Toys:
                              b'* LIST (\\HasChildren \\XLong) "/" "a-long-name"',
                              b'* LIST (\\HasNoChildren \\XLong) "/" "a-long-name/below"'], lines
             client.ok('SUBSCRIBE a-long-name')
+            client.ok('UNSUBSCRIBE INBOX')
             lines = client.ok('LSUB "" *').lines()
             assert lines == [b'* LSUB () "/" "a-long-name"'], lines
 
