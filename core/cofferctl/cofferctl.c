@@ -29,6 +29,7 @@ typedef struct {
 enum {
   OPT_PASSWORD = 1 << 0,    /* asks for one */
   OPT_NO_PASSWORD = 1 << 1, /* may do without */
+  OPT_MAIL = 1 << 2,        /* --mailbox and --format */
 };
 
 static const Command commands[] = {
@@ -49,6 +50,41 @@ static const Command commands[] = {
   { "address remove", "NAME ADDRESS", 2, 0, ctl_address_remove, "Take an address from an account",
     "An account keeps the address it is named by." },
   { "address list", "NAME", 1, 0, ctl_address_list, "Show an account's addresses", NULL },
+  { "mailbox list", "NAME", 1, 0, ctl_mailbox_list, "Show an account's mailboxes", NULL },
+  { "import", "NAME PATH", 2, OPT_MAIL, ctl_import, "Add mail from Maildirs or mbox files to an account",
+    "PATH is a Maildir, an mbox file, or a directory that holds such; folders below it become mailboxes: "
+    "those of\n"
+    "Maildir++ (.Work.2026), plain directories, and mbox files by their names without \".mbox\". PATH itself "
+    "is INBOX,\n"
+    "or the mailbox of --mailbox, below which the others then are. Missing mailboxes are made and subscribed "
+    "to.\n"
+    "\n"
+    "Flags, keywords and dates are kept: of a Maildir from its file names, dovecot-keywords and the files' "
+    "times, of\n"
+    "an mbox from Status, X-Status, X-Keywords (which are taken out, with X-UID, X-IMAP and X-IMAPbase) and "
+    "the\n"
+    "\"From \" lines. Lines that end with LF alone get CRLF, as IMAP has it; all else is stored octet for "
+    "octet.\n"
+    "\n"
+    "A message that the mailbox holds already, octet for octet, is not imported again, nor are its flags "
+    "changed; so an\n"
+    "import that was interrupted is started again and goes on, and a later one adds what is new. A message "
+    "that is in\n"
+    "the source twice will be in the mailbox twice." },
+  { "export", "NAME PATH", 2, OPT_MAIL, ctl_export, "Write an account's mail to Maildirs or mbox files",
+    "PATH becomes a Maildir++: INBOX in PATH itself, other mailboxes in PATH/.NAME.NAME, in modified UTF-7. "
+    "With\n"
+    "--format mbox it becomes a directory of files, PATH/NAME/NAME.mbox, of the form mboxrd. --mailbox: this "
+    "one alone.\n"
+    "In a name, \"\\2e\" stands for a dot and \"\\5c\" for a backslash; import undoes all that.\n"
+    "\n"
+    "Flags, keywords and dates are written as import reads them. Lines that end with CRLF get LF; in an mbox "
+    "file the\n"
+    "last line of a message always has an end.\n"
+    "\n"
+    "An export that was interrupted is started again and goes on: a message's file in a Maildir is not "
+    "written twice\n"
+    "(its flags are brought up to date), and an mbox file that is complete is left as it is." },
   { "modules", "", 0, 0, ctl_modules, "Show the modules that the server has loaded", NULL },
 };
 
@@ -115,6 +151,12 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
       "Without a password: nobody can log in with one until passwd sets it", NULL },
     { NULL },
   };
+  GOptionEntry mail[] = {
+    { "mailbox", 'm', 0, G_OPTION_ARG_STRING, &call->options.mailbox, "The mailbox, in UTF-8", "MAILBOX" },
+    { "format", 'f', 0, G_OPTION_ARG_STRING, &call->options.format,
+      "maildir or mbox; import finds out by itself, export writes maildir", "FORMAT" },
+    { NULL },
+  };
   GOptionEntry all[] = {
     { "config", 'c', 0, G_OPTION_ARG_FILENAME, config, "Configuration file", "FILE" },
     { NULL },
@@ -129,6 +171,8 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
     g_option_context_add_main_entries (context, password, NULL);
   if ((command->options & OPT_NO_PASSWORD) != 0)
     g_option_context_add_main_entries (context, no_password, NULL);
+  if ((command->options & OPT_MAIL) != 0)
+    g_option_context_add_main_entries (context, mail, NULL);
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   /* A "--" that ended the options is left in. */
@@ -146,9 +190,17 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
                          "either --password-stdin or --no-password");
     return FALSE;
   }
+  if (call->options.format != NULL && !g_str_equal (call->options.format, "maildir")
+      && !g_str_equal (call->options.format, "mbox")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--format is maildir or mbox");
+    return FALSE;
+  }
   call->args = g_strdupv (argv + 1);
   for (guint i = 0; call->args[i] != NULL; i++) {
-    if (!g_utf8_validate (call->args[i], -1, NULL)) {
+    /* A file's name need not be. */
+    gboolean is_path = (command->options & OPT_MAIL) != 0 && i == 1;
+
+    if (!is_path && !g_utf8_validate (call->args[i], -1, NULL)) {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an argument is not UTF-8");
       return FALSE;
     }
@@ -191,6 +243,8 @@ run_command (const Command *command, int argc, char **argv, char **config)
   else
     code = fail (EX_USAGE, "%s", error->message);
   ctl_password_free (call.password);
+  g_free (call.options.mailbox);
+  g_free (call.options.format);
   g_strfreev (call.args);
   return code;
 }

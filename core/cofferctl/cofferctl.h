@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 typedef struct {
   gboolean password_stdin;
   gboolean no_password;
+  char *mailbox;
+  char *format; /* "maildir" or "mbox"; NULL: not said */
 } CtlOptions;
 
 typedef struct {
@@ -35,6 +37,9 @@ gboolean ctl_passwd (CtlCall *call, GError **error);
 gboolean ctl_address_add (CtlCall *call, GError **error);
 gboolean ctl_address_remove (CtlCall *call, GError **error);
 gboolean ctl_address_list (CtlCall *call, GError **error);
+gboolean ctl_mailbox_list (CtlCall *call, GError **error);
+gboolean ctl_import (CtlCall *call, GError **error);
+gboolean ctl_export (CtlCall *call, GError **error);
 gboolean ctl_modules (CtlCall *call, GError **error);
 
 G_END_DECLS

@@ -1,0 +1,25 @@
+/* core/cofferctl/progress.h - how far a long command is: a bar on a terminal, which is redrawn; nothing
+ * otherwise. */
+#ifndef CF_CTL_PROGRESS_H
+#define CF_CTL_PROGRESS_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  gboolean terminal;
+  guint64 total, done; /* octets, about */
+  guint64 messages;
+  gint64 started, drawn; /* monotonic microseconds */
+} CtlProgress;
+
+void ctl_progress_start (CtlProgress *progress, guint64 total);
+/* One more message, which stands for @octets. */
+void ctl_progress_step (CtlProgress *progress, guint64 octets);
+/* Takes the bar away, so that a line can be printed; the next step draws it again. */
+void ctl_progress_clear (CtlProgress *progress);
+
+G_END_DECLS
+
+#endif
