@@ -4,7 +4,8 @@
 Meson keeps one JSON object a line for each test program, with its output. A program that speaks TAP counts
 with each of its cases, any other as one. A program that failed although none of its cases did (it crashed, was
 stopped by its time limit, or ran fewer cases than it planned) adds one failed case. With CI=true in the
-environment a skipped case has failed; otherwise it is not counted, only mentioned.
+environment a skipped case has failed; otherwise it is not counted, only mentioned. One skipped as "not
+applicable", a question that does not arise, is never counted.
 
 The last line is "N passed, N failed"; the exit status is 0 only if nothing failed and something passed.
 """
@@ -15,7 +16,7 @@ import re
 import sys
 
 CASE = re.compile(r'^(?P<indent> *)(?P<outcome>ok|not ok)\b(?: *\d+)?(?: - | )?(?P<name>[^#]*)'
-                  r'(?:# *(?P<directive>SKIP|TODO)\b)?', re.I)
+                  r'(?:# *(?P<directive>SKIP|TODO)\b *(?P<reason>.*))?', re.I)
 
 
 def tap_cases(text):
@@ -30,6 +31,8 @@ def tap_cases(text):
         if sums_up:
             continue
         directive = (match['directive'] or '').upper()
+        if directive == 'SKIP' and match['reason'].startswith('not applicable'):
+            continue
         if directive == 'SKIP':
             outcome = 'skipped'
         else:

@@ -16,7 +16,7 @@ reopen (Kit *kit)
   if (!g_error_matches (error, CF_ERROR, CF_ERROR_NONEXISTENT) || kit_wants_durable (kit))
     return kit_fail (kit, "the store does not open again: %s",
                      error != NULL ? error->message : "no error set");
-  kit_skip (kit, "the store is volatile: after closing it is not there any more");
+  kit_skip (kit, "not applicable: the store is volatile: after closing it is not there any more");
   kit_reopen (kit, CF_STORE_OPEN_CREATE, NULL); /* for the checks to come */
   return FALSE;
 }

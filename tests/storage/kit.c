@@ -347,7 +347,7 @@ run_check (KitRun *run, const KitCheck *check)
   run->n++;
   if (check->slot != 0 && !slot_is_set (run->slots, check->slot)) {
     run->skips++;
-    g_print ("ok %u - %s # SKIP the plugin does not have the slot\n", run->n, check->name);
+    g_print ("ok %u - %s # SKIP not applicable: the plugin does not have the slot\n", run->n, check->name);
     return;
   }
   if (run->store == NULL)
