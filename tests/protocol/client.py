@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 
-from dialogue import Expect, Send, StartTls, show
+from dialogue import Expect, Send, StartTls, expand, show
 
 TIMEOUT = 15.0
 QUIET = 0.3
@@ -132,12 +132,16 @@ def message(number):
 
 
 class Player:
-    """Plays one dialogue against the server at @address as @user."""
+    """Plays one dialogue against the server at @address as @user.
 
-    def __init__(self, dialogue, address, user, password, fresh=True):
+    @control: runs cofferctl with its arguments. Not @fresh: the account has to be emptied first.
+    """
+
+    def __init__(self, dialogue, address, user, password, control=None, fresh=True):
         self.dialogue = dialogue
         self.address = address
         self.user, self.password = user, password
+        self.control = control
         self.fresh = fresh
         self.variables = {b'user': user.encode(), b'password': password.encode()}
         self.connections = {}
@@ -168,6 +172,14 @@ class Player:
         return conn
 
     def set_up(self):
+        self.set_up_mail()
+        for parts in self.dialogue.values('control'):
+            arguments = expand(parts[0], self.variables).decode().split()
+            result = self.control(*arguments)
+            if result.returncode != 0:
+                raise Mismatch(f'cofferctl {" ".join(arguments)}: {result.stdout}{result.stderr}')
+
+    def set_up_mail(self):
         work = [(name, parts) for name, parts in self.dialogue.directives if name in ('mailbox', 'do')]
         if not work and self.fresh:
             return

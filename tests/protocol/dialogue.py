@@ -183,7 +183,7 @@ class Dialogue:
 # ---- Reading a file ----
 
 DIRECTIVES = {b'no-login', b'greeting', b'mailbox', b'do', b'select', b'examine', b'2select', b'config',
-              b'server-error', b'account'}
+              b'server-error', b'control'}
 
 
 class Reader:

@@ -18,10 +18,9 @@ from pathlib import Path
 
 from client import Player
 from dialogue import DialogueError, read_dialogue
-from server import Server, ServerError, STORAGE
+from dialogue_server import PASSWORD, STORAGE, DialogueServer, ServerError
 
 HERE = Path(__file__).resolve().parent
-PASSWORD = 'correct horse'
 
 
 class Tap:
@@ -58,17 +57,18 @@ def play(dialogue, server, number):
     user = f'u{number}'
     try:
         server.revive()
-        server.add_user(user, PASSWORD)
+        server.add_user(user)
+        address = server.addresses['imap']
     except (ServerError, OSError) as error:
         return str(error)
-    return Player(dialogue, server.address, user, PASSWORD).play()
+    return Player(dialogue, address, user, PASSWORD, server.control).play()
 
 
 def play_group(tap, build, backend, extra, dialogues, jobs):
     """Those that share a configuration share a server. The last case is the server's own behaviour."""
     label = backend + ''.join(f' {group}.{setting}' for group, setting in extra)
     try:
-        server = Server(build, backend, extra)
+        server = DialogueServer(build, backend, extra)
     except (ServerError, OSError) as error:
         for dialogue in dialogues:
             tap.case(dialogue.name, str(error))
@@ -82,7 +82,8 @@ def play_group(tap, build, backend, extra, dialogues, jobs):
         allowed = {f'user=u{number}' for number, dialogue in enumerate(dialogues, 1)
                    if dialogue.values('server-error')}
         errors = [line for line in server.errors() if not allowed & set(line.split())]
-        troubles = server.crashes + server.stop() + errors
+        ended = server.stop()
+        troubles = server.crashes + ([ended] if ended else []) + errors
         tap.case(f'server ({label})', '\n'.join(troubles) if troubles else None)
     finally:
         server.stop()
@@ -103,8 +104,8 @@ def play_foreign(options, dialogues):
     host, _, port = options.server.rpartition(':')
     tap = Tap(len(dialogues))
     for number, dialogue in enumerate(dialogues, 1):
-        if dialogue.values('config'):
-            tap.case(dialogue.name, skip='needs a configuration of its own')
+        if dialogue.values('config') or dialogue.values('control'):
+            tap.case(dialogue.name, skip='needs a server of its own')
             continue
         user = options.user.replace('{}', str(number))
         player = Player(dialogue, (host, int(port)), user, options.password, fresh='{}' in options.user)
