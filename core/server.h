@@ -16,17 +16,17 @@ typedef struct _CfServer CfServer;
  * " where a line is. */
 CfServer *cf_server_new (const char *config_path, GError **error);
 
-/* Binds the addresses, becomes the configured user, opens the store, and serves. FALSE: one of these failed.
- */
+/* Binds the addresses, becomes the configured user, opens the store, and serves. FALSE: one
+ * of these failed. */
 gboolean cf_server_start (CfServer *server, GError **error);
-/* The same without listening: for a program that serves nobody but itself, over cf_server_attach_control().
- */
+/* The same without listening: for a program that serves nobody but
+ * itself, over cf_server_attach_control(). */
 gboolean cf_server_start_private (CfServer *server, GError **error);
-/* Serves @fd, a connected unix socket that becomes the server's own (also on failure), with the control
- * protocol. */
+/* Serves @fd, a connected unix socket that becomes the server's own (also on failure), with
+ * the control protocol. */
 gboolean cf_server_attach_control (CfServer *server, int fd, GError **error);
-/* What is served, as listen texts with actual ports: "imap://127.0.0.1:40123". The caller frees (g_strfreev).
- */
+/* What is served, as listen texts with actual ports: "imap://127.0.0.1:40123". The
+ * caller frees (g_strfreev). */
 char **cf_server_dup_addresses (CfServer *server);
 
 /* Reads the configuration again, and the TLS certificate. Applies what may change under running sessions,

@@ -12,8 +12,8 @@ void cf_system_raise_file_limit (void);
 
 /* Whether @user exists. CF_ERROR_CANNOT. */
 gboolean cf_system_check_user (const char *user, GError **error);
-/* Becomes @user with its groups, for good. Does nothing unless the process is root's. Before threads exist.
- */
+/* Becomes @user with its groups, for good. Does nothing unless the process is root's.
+ * Before threads exist. */
 gboolean cf_system_become_user (const char *user, GError **error);
 /* Makes the file at @path @user's. Does nothing unless the process is root's. FALSE: errno says why. */
 gboolean cf_system_give_file (const char *path, const char *user);

@@ -1,8 +1,8 @@
 /* core/base/log.c - the log's writer (base/log.h).
  *
- * A line is made in memory and written by one write(), so that lines of different threads do not mix. Fields
- * whose name begins with COFFER_ are shown, in lower case and without it; the journal gets them all as they
- * are.
+ * A line is made in memory and written by one write(), so that lines of different threads do not mix.
+ * Fields whose name begins with COFFER_ are shown, in lower case and without it; the journal gets them all
+ * as they are.
  */
 #include "base/log.h"
 
@@ -64,12 +64,12 @@ is_plain (gunichar c)
 {
   GUnicodeType type = g_unichar_type (c);
 
-  return g_unichar_isprint (c) && type != G_UNICODE_FORMAT && type != G_UNICODE_LINE_SEPARATOR &&
-         type != G_UNICODE_PARAGRAPH_SEPARATOR;
+  return g_unichar_isprint (c) && type != G_UNICODE_FORMAT && type != G_UNICODE_LINE_SEPARATOR
+         && type != G_UNICODE_PARAGRAPH_SEPARATOR;
 }
 
-/* Appends @text so that it stays within its line and within its place in it. In a field, quotes are escaped
- * too. */
+/* Appends @text so that it stays within its line and within its place in it. In a field, quotes
+ * are escaped too. */
 static void
 append_escaped (GString *line, const char *text, gboolean quoted)
 {

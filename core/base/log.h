@@ -26,8 +26,8 @@ typedef struct {
 /* Installs the writer. Once, before threads exist. */
 void cf_log_install (void);
 
-/* "error", "warning", "message", "info" or "debug": events below it are dropped. Any thread. FALSE: no such
- * level. */
+/* "error", "warning", "message", "info" or "debug": events below it are dropped. Any thread. FALSE:
+ * no such level. */
 gboolean cf_log_set_level (const char *name);
 /* For callers that would have to compute what they log. Any thread. */
 gboolean cf_log_is_enabled (GLogLevelFlags level);
@@ -36,8 +36,8 @@ gboolean cf_log_is_enabled (GLogLevelFlags level);
  * may be NULL. Any thread. */
 void cf_log (GLogLevelFlags level, const CfLogContext *context, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* The line that the writer would write, with its line end; the caller frees. @time is microseconds since the
- * epoch. */
+/* The line that the writer would write, with its line end; the caller frees. @time is microseconds
+ * since the epoch. */
 char *cf_log_format (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gint64 time);
 
 G_END_DECLS

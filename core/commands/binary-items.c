@@ -46,8 +46,8 @@ parse_binary_size (CfCommandCall *call, CfInput *input, CfItemRequest *request, 
   return TRUE;
 }
 
-/* The decoded size of a part. FALSE with CF_ERROR_UNKNOWN_CTE; *@out_found tells whether there is such a
- * part. */
+/* The decoded size of a part. FALSE with CF_ERROR_UNKNOWN_CTE; *@out_found tells whether there is
+ * such a part. */
 static gboolean
 binary_get_size (CfFacts *facts, const char *path, gboolean *out_found, guint64 *out_size, GError **error)
 {

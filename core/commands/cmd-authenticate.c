@@ -1,8 +1,8 @@
 /* core/commands/cmd-authenticate.c - AUTHENTICATE (RFC 3501, 6.2.2; RFC 4959 for the initial response).
  *
- * Drives one exchange of an authentication class: challenge, line, step. Which address is being tried is not
- * known before the mechanism says so, so the delay of a failure comes after it, on the name that the class
- * reports.
+ * Drives one exchange of an authentication class: challenge, line, step. Which address is being tried
+ * is not known before the mechanism says so, so the delay of a failure comes after it, on the name that
+ * the class reports.
  */
 #include "commands/commands.h"
 #include "commands/login.h"

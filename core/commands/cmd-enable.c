@@ -1,5 +1,5 @@
-/* core/commands/cmd-enable.c - ENABLE (RFC 5161). What can be enabled, capabilities say
- * (CfCapability.enable). */
+/* core/commands/cmd-enable.c - ENABLE (RFC 5161). What can be enabled,
+ * capabilities say (CfCapability.enable). */
 #include "commands/commands.h"
 #include "imap/session.h"
 #include "module/registry.h"

@@ -150,8 +150,8 @@ fetch_parse_items (CfCommandCall *call, Fetch *self, GError **error)
   return !list || cf_input_expect (input, ')', error);
 }
 
-/* UID first where UID FETCH did not ask for it; runs of content behind everything else; otherwise as asked.
- */
+/* UID first where UID FETCH did not ask for it; runs of content behind everything else;
+ * otherwise as asked. */
 static gboolean
 fetch_order_items (CfCommandCall *call, Fetch *self, GError **error)
 {
@@ -214,8 +214,8 @@ fetch_gather (CfCommandCall *call, Fetch *self)
 
 /* ---- A batch: \Seen ---- */
 
-/* Starts setting \Seen on the batch's messages that lack it. FALSE: there is nothing to set, or no right to.
- */
+/* Starts setting \Seen on the batch's messages that lack it. FALSE: there is nothing to set, or
+ * no right to. */
 static gboolean
 fetch_start_seen (CfCommandCall *call, Fetch *self)
 {

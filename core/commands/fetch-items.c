@@ -1,6 +1,5 @@
-/* core/commands/fetch-items.c - FETCH's data items of RFC 3501, 6.4.5 and 7.4.2; those of BINARY are in
- * binary-items.c.
- */
+/* core/commands/fetch-items.c - FETCH's data items of RFC 3501, 6.4.5 and 7.4.2; those of BINARY
+ * are in binary-items.c. */
 #include "commands/commands.h"
 #include "commands/section.h"
 #include "mime/mime.h"

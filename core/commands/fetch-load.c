@@ -1,5 +1,5 @@
-/* core/commands/fetch-load.c - loading what FETCH items need, one call of the store for a batch of messages
- * (fetch.h). */
+/* core/commands/fetch-load.c - loading what FETCH items need, one call of the store for a batch
+ * of messages (fetch.h). */
 #include "commands/fetch.h"
 
 #include "mime/facts-cache.h"

@@ -13,11 +13,11 @@ void cf_login_shutdown (void);
 /* Before the credentials of @name (as sent; NULL: not known yet) are looked at. TRUE with *@out_wait 0: go
  * on; TRUE with a wait: sleep so many milliseconds first. FALSE: refused. */
 gboolean cf_login_admit (CfSession *session, const char *name, guint *out_wait, GError **error);
-/* The answer is known. SUCCESS: logs in with @identity (emptied) and sets the tagged OK; may fail. FAILURE:
- * counts it if
- * @error is AUTHENTICATIONFAILED; *@out_wait says how long its answer is to be held back. @name as for admit.
- */
+/* The credentials are right: logs in with @identity (emptied) and sets the tagged OK. FALSE: a hook
+ * refused. */
 gboolean cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error);
+/* They are not: counts it if @error is CF_ERROR_AUTHENTICATIONFAILED. Returns how many milliseconds the
+ * answer is to be held back. @name as for admit. */
 guint cf_login_fail (CfSession *session, const char *name, const GError *error);
 
 /* Whether @mechanism may be used in the session as it is. */

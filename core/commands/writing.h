@@ -14,9 +14,9 @@ typedef struct {
   CfWrite *write; /* NULL: none under way */
 } CfWriting;
 
-/* Asks rights and hooks for each operation, and puts them into @mailbox's queue. @name and @destination_name
- * are the mailboxes' names; the latter NULL with destination 0. Starting again replaces a write that is done.
- */
+/* Asks rights and hooks for each operation, and puts them into @mailbox's queue. @name and
+ * @destination_name are the mailboxes' names; the latter NULL with destination 0. Starting again replaces a
+ * write that is done. */
 gboolean cf_writing_start (CfWriting *writing, CfCommandCall *call, CfMailbox *mailbox, const char *name,
                            CfMailboxId destination, const char *destination_name, const CfWriteOp *ops,
                            guint n_ops, GError **error);
@@ -28,8 +28,8 @@ void cf_writing_clear (CfWriting *writing);
 /* Keywords a client may add: CF_ERROR_LIMIT beyond the setting. */
 gboolean cf_writing_check_keywords (const CfKeywords *keywords, GError **error);
 
-/* The mailbox that a destination name stands for; CF_ERROR_TRYCREATE when there is none. The caller holds a
- * permit. */
+/* The mailbox that a destination name stands for; CF_ERROR_TRYCREATE when there is none. The caller
+ * holds a permit. */
 gboolean cf_writing_resolve (CfCommandCall *call, const char *name, CfMailboxId *out_mailbox, GError **error);
 
 G_END_DECLS

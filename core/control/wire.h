@@ -1,9 +1,8 @@
 /* core/control/wire.h - lines of the control protocol, as the server and cofferctl both write and read them.
  *
  * A line is words with one space between them, ended by LF. In a word, everything but ASCII letters, digits
- * and
- * "-._~" is percent-encoded (RFC 3986, 2.1), so a word may hold any UTF-8, spaces and line ends too; an empty
- * word is nothing between two spaces. A request is a command's name and its arguments:
+ * and "-._~" is percent-encoded (RFC 3986, 2.1), so a word may hold any UTF-8, spaces and line ends too; an
+ * empty word is nothing between two spaces. A request is a command's name and its arguments:
  *
  *   user-add ann%40example.org secret
  *

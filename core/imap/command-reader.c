@@ -5,9 +5,9 @@
  * memory or in the spool.
  *
  * A command that is refused must still be read to its end, or its octets would be taken for commands.
- * `failure` is the reason, from the moment it is known; `answered` says that the session has it. From then on
- * only the last octets of each line are kept, for their markers, and what passes by is counted against a
- * bound.
+ * `failure` is the reason, from the moment it is known; `answered` says that the session has it. From
+ * then on only the last octets of each line are kept, for their markers, and what passes by is counted
+ * against a bound.
  */
 #include "imap/command-reader.h"
 

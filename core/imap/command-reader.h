@@ -32,8 +32,8 @@ typedef struct {
   guint64 literal_max;
   /* One literal that is a message; 64 MB. All of one command; 8 times as much. */
   guint64 append_limit, append_total;
-  /* Refused input of one command that is read and thrown away; 1 MB, before login at most twice
-   * login_literal_max. */
+  /* Refused input of one command that is read and thrown away; 1 MB, before login at
+   * most twice login_literal_max. */
   guint64 discard_max;
   /* Literals of one message command that are kept in memory; what is more goes to disk; 64 KB. */
   gsize spool_threshold;
@@ -47,8 +47,8 @@ typedef enum {
   CF_LITERALS_MESSAGE,  /* bounded by append_limit, spooled (CF_COMMAND_MESSAGE) */
 } CfLiterals;
 
-/* Asked once per command that has literals, as soon as its first line is there. @name: upper case, "UID
- * FETCH". */
+/* Asked once per command that has literals, as soon as its first line is there. @name: upper
+ * case, "UID FETCH". */
 typedef CfLiterals (*CfLiteralsFunc) (const char *name, gpointer user_data, GError **error);
 
 typedef enum {
@@ -73,12 +73,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandReader, cf_command_reader_free)
 void cf_command_reader_set_authenticated (CfCommandReader *reader, gboolean authenticated);
 
 /* Takes octets from @data; *@out_consumed says how many. Lines end in CRLF or LF alone; empty lines before a
- * command are passed over. @error is set with ERROR and FATAL: CF_ERROR_BAD          line too long, NUL in it
- * or in a literal, no tag, no command name CF_ERROR_TOOBIG       a message larger than append_limit
- *   CF_ERROR_LIMIT        any other literal larger than allowed; the spool's disk is full
- *   CF_ERROR_UNAVAILABLE  the spool cannot be written
- *   and what CfLiteralsFunc answered.
- * May block on the disk while it spools. */
+ * command are passed over. May block on the disk while it spools. With ERROR and FATAL @error is set, to what
+ * CfLiteralsFunc answered or to
+ *
+ * - CF_ERROR_BAD: a line too long, NUL in it or in a literal, no tag, no command name;
+ * - CF_ERROR_TOOBIG: a message larger than append_limit;
+ * - CF_ERROR_LIMIT: any other literal larger than allowed; the spool's disk is full;
+ * - CF_ERROR_UNAVAILABLE: the spool cannot be written. */
 CfRead cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize length, gsize *out_consumed,
                                GError **error);
 

@@ -64,8 +64,8 @@ typedef enum {
 
 gboolean cf_input_is_class (guchar octet, guint classes);
 
-/* mailbox, as cf_input_mailbox() (which is CF_MAILBOX_NAME_PLAIN): for CREATE's trailing '/' and LIST's
- * reference. */
+/* mailbox, as cf_input_mailbox() (which is CF_MAILBOX_NAME_PLAIN): for CREATE's trailing '/'
+ * and LIST's reference. */
 gboolean cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **out_name, GError **error);
 
 /* sequence-set, with @star in place of "*", ranges in either order. @star 0 (the mailbox is empty): a range

@@ -18,9 +18,9 @@ typedef struct {
   gboolean literal8;
 } CfLiteralMarker;
 
-/* The marker at the end of @line, which has no CRLF any more: "{" number ["+"] "}", with "~" before it for a
- * literal8. @is_cut: the line's beginning is not here; digits as far as can be seen are a number beyond all
- * bounds. */
+/* The marker at the end of @line, which has no CRLF any more: "{" number ["+"] "}", with "~" before it
+ * for a literal8. @is_cut: the line's beginning is not here; digits as far as can be seen are a number
+ * beyond all bounds. */
 CfLiteralMarker cf_literal_marker_parse (const GString *line, gboolean is_cut);
 
 G_END_DECLS

@@ -12,8 +12,8 @@ set_add_numbers (CfView *view, CfUidRange range, CfUidSet *uids)
     cf_uid_set_add (uids, cf_view_get_row (view, seq)->uid);
 }
 
-/* The messages of the view with a UID in @range; a range far wider than the mailbox costs no more than the
- * mailbox. */
+/* The messages of the view with a UID in @range; a range far wider than the mailbox costs no more
+ * than the mailbox. */
 static void
 set_add_uids (CfView *view, CfUidRange range, CfUidSet *uids)
 {

@@ -23,8 +23,8 @@ gboolean cf_selected_promote (CfSession *session);
 gboolean cf_selected_refresh (CfSession *session, GError **error);
 /* Brings the view to the newest snapshot in memory without telling the client. */
 void cf_selected_advance (CfSession *session);
-/* Tells the client what may be told, expunges only with @expunge. FALSE: there is more, but the output is
- * full. */
+/* Tells the client what may be told, expunges only with @expunge. FALSE: there is more, but the
+ * output is full. */
 gboolean cf_selected_sync (CfSession *session, gboolean expunge);
 
 void cf_selected_demote (CfSession *session);

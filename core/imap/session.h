@@ -1,6 +1,6 @@
-/* core/imap/session.h - one IMAP session: a protocol on a connection, the state RFC 3501, 3 draws, and the
- * command that is being carried out. Its owner is whoever owns the connection; everybody else knows it by its
- * CfConnRef.
+/* core/imap/session.h - one IMAP session: a protocol on a connection, the state RFC 3501, 3 draws, and
+ * the command that is being carried out. Its owner is whoever owns the connection; everybody else knows
+ * it by its CfConnRef.
  */
 #ifndef CF_SESSION_H
 #define CF_SESSION_H
@@ -38,8 +38,8 @@ struct _CfSession {
   gboolean closing;     /* BYE has been written */
 };
 
-/* IMAP on a listener; and, for an account authenticated by other means, the greeting PREAUTH on @conn: see
- * cf_session_preauthenticate(). */
+/* IMAP on a listener; and, for an account authenticated by other means, the greeting PREAUTH on
+ * @conn: see cf_session_preauthenticate(). */
 extern const CfProtocol cf_imap_protocol;
 
 /* Makes the connection, which speaks another protocol so far, an IMAP session of @identity (copied) that is

@@ -23,20 +23,19 @@ G_BEGIN_DECLS
 
 typedef struct _CfMailbox CfMailbox;
 
-/* Wakes a connection: cf_net_wake(). Called from any thread, with no lock of this directory held; must not
- * block. */
+/* Wakes a connection: cf_net_wake(). Called from any thread, with no lock of this directory held;
+ * must not block. */
 typedef void (*CfMailboxWakeFunc) (CfConnRef ref, guint reason, gpointer user_data);
 
-/* Before anything else here / when every mailbox has been released. Snapshots that no view holds are kept up
- * to
- * @max_octets in all. Main thread. */
+/* Before anything else here, and when every mailbox has been released. Snapshots that no view holds are kept
+ * up to @max_octets in all. Main thread. */
 void cf_mailbox_init (gsize max_octets, CfMailboxWakeFunc wake, gpointer user_data);
 void cf_mailbox_shutdown (void);
 
 /* ---- Finding one; any thread ------------------------------------------------------------------------- */
 
-/* The mailbox with this id, made if need be; never fails. Does not ask the store whether it exists. Release
- * it. */
+/* The mailbox with this id, made if need be; never fails. Does not ask the store whether it
+ * exists. Release it. */
 CfMailbox *cf_mailbox_acquire (CfAccountId account, CfMailboxId id);
 /* Only if it is known here; else NULL. */
 CfMailbox *cf_mailbox_lookup (CfAccountId account, CfMailboxId id);
@@ -67,9 +66,9 @@ CfSnapshotReport *cf_mailbox_begin_report (CfMailbox *mailbox);
 
 /* Applies @report, makes the outcome the newest snapshot, and wakes the watchers but @except (0: all) if
  * anything is new. Returns the newest snapshot, a new reference, which may be newer than the report. NULL
- * with the errors of cf_snapshot_apply(); after CF_ERROR_UNAVAILABLE (a restored store) the mailbox is gone,
- * see below; after CF_ERROR_ CORRUPTION it is stale. CF_ERROR_NONEXISTENT: it is gone already. @report is
- * borrowed. */
+ * with the errors of cf_snapshot_apply(); after CF_ERROR_UNAVAILABLE (a restored store) the mailbox is
+ * gone, see below; after CF_ERROR_CORRUPTION it is stale. CF_ERROR_NONEXISTENT: it is gone already.
+ * @report is borrowed. */
 CfSnapshot *cf_mailbox_publish (CfMailbox *mailbox, CfSnapshotReport *report, CfConnRef except,
                                 GError **error);
 

@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 /* Rows of a full chunk: a change costs copying 16 KB, a million messages have 4,000 chunks. */
 #define CF_SNAPSHOT_CHUNK_MAX 256
-/* A chunk with fewer rows is joined with a neighbour that is rebuilt anyway, so that expunges leave no
- * crumbs. */
+/* A chunk with fewer rows is joined with a neighbour that is rebuilt anyway, so that expunges
+ * leave no crumbs. */
 #define CF_SNAPSHOT_CHUNK_LOW 64
 
 /* Immutable once it is in a snapshot. */

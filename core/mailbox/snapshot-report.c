@@ -6,9 +6,9 @@
  * rest passed over, so that what is applied is known to be in order.
  *
  * Reports can be applied in another order than the commits they came from. Each is a statement of the form
- * "the difference from since to highest", and since is no later than what it is applied to: so rows replace
- * rows, expunges remove what is there, and a report that ends before the current snapshot does has nothing to
- * add.
+ * "the difference from since to highest", and since is no later than what it is applied to: so rows
+ * replace rows, expunges remove what is there, and a report that ends before the current snapshot does has
+ * nothing to add.
  */
 #include "mailbox/snapshot-private.h"
 

@@ -32,15 +32,15 @@ guint64 cf_snapshot_get_highest_modseq (const CfSnapshot *snapshot);
 guint32 cf_snapshot_get_n (const CfSnapshot *snapshot);
 /* The row of this rank; NULL at or beyond the end. O(log n). */
 const CfIndexRow *cf_snapshot_get_row (const CfSnapshot *snapshot, guint32 rank);
-/* The row of @uid and its rank (@out_rank may be NULL); NULL: there is none, @out_rank untouched. O(log n).
- */
+/* The row of @uid and its rank (@out_rank may be NULL); NULL: there is none, @out_rank
+ * untouched. O(log n). */
 const CfIndexRow *cf_snapshot_lookup_uid (const CfSnapshot *snapshot, guint32 uid, guint32 *out_rank);
 /* How many rows have a UID below @uid. O(log n). */
 guint32 cf_snapshot_rank (const CfSnapshot *snapshot, guint32 uid);
 /* Octets it occupies, chunks shared with other snapshots included. */
 gsize cf_snapshot_get_size (const CfSnapshot *snapshot);
-/* Whether the caller's reference is the only one; nobody can take another meanwhile if the caller sees to it.
- */
+/* Whether the caller's reference is the only one; nobody can take another meanwhile if the caller
+ * sees to it. */
 gboolean cf_snapshot_is_sole (CfSnapshot *snapshot);
 /* Adds the UIDs below @end to @set. */
 void cf_snapshot_add_uids (const CfSnapshot *snapshot, guint32 end, CfUidSet *set);
@@ -109,14 +109,12 @@ gboolean cf_snapshot_report_is_reset (const CfSnapshotReport *report);
 
 /* The successor of @current by @report; a new reference. @current may be NULL (the report's own base is
  * used), the report's base, or a later one: then what it already knows changes nothing. A report no newer
- * than @current gives
- * @current itself. The report stays as it was.
+ * than @current gives @current itself. The report stays as it was. NULL with
  *
- * NULL with
- * CF_ERROR_CORRUPTION: the report contradicts itself or what came before it (no info, rows out of order, a
- * UID at or above UIDNEXT, a MODSEQ above the highest, a new row below the old UIDNEXT, UIDNEXT that fell);
- * CF_ERROR_UNAVAILABLE: the store is behind what it said before, or gave the mailbox another UIDVALIDITY (a
- * restored backup): nothing that was known holds any more. */
+ * - CF_ERROR_CORRUPTION: the report contradicts itself or what came before it (no info, rows out of order, a
+ *   UID at or above UIDNEXT, a MODSEQ above the highest, a new row below the old UIDNEXT, UIDNEXT that fell);
+ * - CF_ERROR_UNAVAILABLE: the store is behind what it said before, or gave the mailbox another UIDVALIDITY (a
+ *   restored backup): nothing that was known holds any more. */
 CfSnapshot *cf_snapshot_apply (CfSnapshot *current, CfSnapshotReport *report, GError **error);
 
 G_END_DECLS

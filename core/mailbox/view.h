@@ -61,17 +61,17 @@ guint64 cf_view_get_sendable_modseq (const CfView *view);
 /* ---- News -------------------------------------------------------------------------------------------- */
 
 /* Brings the view to @snapshot, the same or a later one of the same mailbox: what was expunged becomes a
- * ghost, what changed dirty, arrivals wait. A demoted view is rebuilt from it (the "promotion"), with the
- * outcome it would have had by advancing step by step, but that ghosts have lost their content. Keeps a
- * reference. */
+ * ghost, what changed dirty, arrivals wait. A demoted view is rebuilt from it (the "promotion"), with
+ * the outcome it would have had by advancing step by step, but that ghosts have lost their content.
+ * Keeps a reference. */
 void cf_view_advance (CfView *view, CfSnapshot *snapshot);
 
 /* Is there anything sync would tell? Also while demoted: of what it knew then. */
 gboolean cf_view_has_news (const CfView *view, gboolean allow_expunge);
 
-/* Receives what is to be told. Sequence numbers and counts are right at the moment of the call, when
- * everything told before has been applied. FALSE: this one is done, but tell no more now (the output is
- * full). */
+/* Receives what is to be told. Sequence numbers and counts are right at the moment of the call,
+ * when everything told before has been applied. FALSE: this one is done, but tell no more now (the
+ * output is full). */
 typedef struct _CfViewSink CfViewSink;
 struct _CfViewSink {
   /* In ascending order of UID; each number takes the ones before it into account (RFC 3501, 7.4.1). */

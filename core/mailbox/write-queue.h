@@ -29,8 +29,8 @@ G_BEGIN_DECLS
  * keeps a reference. */
 typedef struct _CfWrite CfWrite;
 
-/* @destination: where its COPY and MOVE operations go, or 0. @ref is woken with CF_WAKE_COMPLETION (0:
- * nobody). */
+/* @destination: where its COPY and MOVE operations go, or 0. @ref is woken with
+ * CF_WAKE_COMPLETION (0: nobody). */
 CfWrite *cf_write_new (CfMailboxId destination, CfConnRef ref);
 CfWrite *cf_write_ref (CfWrite *write);
 /* NULL is allowed. */
@@ -48,13 +48,13 @@ guint cf_write_get_n_ops (const CfWrite *write);
 /* Carried out, or failed. Once TRUE, the results may be read. Any thread. */
 gboolean cf_write_is_done (CfWrite *write);
 
-/* Operation @i's outcome, borrowed as long as the write. Its error is also set when the whole commit failed.
- */
+/* Operation @i's outcome, borrowed as long as the write. Its error is also set when the
+ * whole commit failed. */
 const CfWriteResult *cf_write_get_result (const CfWrite *write, guint i);
 /* The first operation's error there is; borrowed. NULL: all succeeded. */
 const GError *cf_write_get_error (const CfWrite *write);
-/* UIDVALIDITY of the mailbox (which 0) or the destination (which 1), for APPENDUID and COPYUID; 0: not
- * reported. */
+/* UIDVALIDITY of the mailbox (which 0) or the destination (which 1), for APPENDUID and COPYUID;
+ * 0: not reported. */
 guint32 cf_write_get_uid_validity (const CfWrite *write, guint which);
 
 /* The command is given up, its session may be going. If nobody has begun to commit the write, it is dropped,

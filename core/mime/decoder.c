@@ -1,10 +1,10 @@
 /* core/mime/decoder.c - Content-Transfer-Encodings, undone octet by octet (RFC 2045, 6).
  *
- * Each decoder is a small state machine, so where a body is cut into slices does not show, and what it holds
- * back is bounded. Both are tolerant as RFC 2045 asks: foreign octets in base64 are skipped and a quantum
- * that padding or the end cuts short gives the octets it has; in quoted-printable an "=" that introduces
- * nothing stands for itself and blanks at the end of a line are dropped (those of QP_BLANKS_MAX in a row at
- * most).
+ * Each decoder is a small state machine, so where a body is cut into slices does not show, and what it
+ * holds back is bounded. Both are tolerant as RFC 2045 asks: foreign octets in base64 are skipped and a
+ * quantum that padding or the end cuts short gives the octets it has; in quoted-printable an "=" that
+ * introduces nothing stands for itself and blanks at the end of a line are dropped (those of QP_BLANKS_MAX
+ * in a row at most).
  */
 #include "mime/mime.h"
 

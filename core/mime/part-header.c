@@ -162,8 +162,8 @@ decode_with_gmime (const char *value, const char *name, gboolean disposition)
   return result;
 }
 
-/* A content-type parameter that is text for machines: as it stands, or decoded when only RFC 2231 gives it.
- */
+/* A content-type parameter that is text for machines: as it stands, or decoded when only RFC
+ * 2231 gives it. */
 static char *
 get_machine_parameter (const CfPartHeader *header, const char *value, const char *name)
 {

@@ -224,8 +224,8 @@ render_masked (const guint8 *raw, gsize length, GByteArray *out)
     *nul = 0x80;
 }
 
-/* @length presented octets from @skip in the line that begins at @raw; @raw_left octets of the body are left.
- */
+/* @length presented octets from @skip in the line that begins at @raw; @raw_left octets of the
+ * body are left. */
 static void
 render_base64 (const guint8 *raw, guint64 raw_left, gsize skip, gsize length, GByteArray *out)
 {

@@ -1,8 +1,8 @@
 /* core/mime/preview.c - the first characters of a message's text, for lists (RFC 8970).
  *
- * The first text/plain, text/html or message/cpim part that is no attachment, decoded to UTF-8, HTML without
- * its tags, runs of white space as one blank. CPIM wraps a header and a MIME part round what was said (RFC
- * 3862).
+ * The first text/plain, text/html or message/cpim part that is no attachment, decoded to UTF-8, HTML
+ * without its tags, runs of white space as one blank. CPIM wraps a header and a MIME part round what was
+ * said (RFC 3862).
  */
 #include "mime/facts-private.h"
 #include "mime/header.h"

@@ -187,8 +187,8 @@ scanner_end_multipart (Scanner *scanner, const CfScanNode *node, const Level *le
     g_hash_table_remove (scanner->boundaries, node->header->boundary);
 }
 
-/* The header of the top entity is complete; its body begins at @offset, before which there are @lines lines.
- */
+/* The header of the top entity is complete; its body begins at @offset, before which there
+ * are @lines lines. */
 static void
 scanner_begin_body (Scanner *scanner, guint64 offset, guint64 lines)
 {

@@ -18,8 +18,8 @@ typedef struct {
   char **list;
 } CfConfigValue;
 
-/* @text NULL: the key's default. Relative files are taken from @directory. The message says the reason alone.
- */
+/* @text NULL: the key's default. Relative files are taken from @directory. The message says
+ * the reason alone. */
 gboolean cf_config_key_parse (const CfConfigKey *key, const char *text, const char *directory,
                               CfConfigValue *out_value, GError **error);
 void cf_config_value_clear (CfConfigValue *value);

@@ -32,9 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfig, cf_config_free)
 
 const char *cf_config_get_path (const CfConfig *config);
 
-/* Fills the variables of @keys (row size @row_size) in @base from @group and claims the group. Strings and
- * lists that were there are freed first, so @base is zero or was filled before. All or nothing. @config NULL:
- * defaults. */
+/* Fills the variables of @keys (row size @row_size) in @base from @group and claims the group. Strings
+ * and lists that were there are freed first, so @base is zero or was filled before. All or nothing.
+ * @config NULL: defaults. */
 gboolean cf_config_apply (CfConfig *config, const char *group, const CfConfigKey *keys, gsize row_size,
                           guint n, gpointer base, GError **error);
 

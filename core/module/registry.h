@@ -66,8 +66,8 @@ const CfAuthenticationClass *const *cf_registry_get_authentication (void);
 const CfAccessClass *const *cf_registry_get_access (void);
 const CfProtocol *const *cf_registry_get_protocols (void);
 
-/* A session keeps one pointer for each slot and frees those that are set with
- * cf_registry_free_session_data(). */
+/* A session keeps one pointer for each slot and frees those that are
+ * set with cf_registry_free_session_data(). */
 guint cf_registry_get_n_session_slots (void);
 void cf_registry_free_session_data (guint slot, gpointer data);
 

@@ -34,7 +34,8 @@ static CfSettings settings;
 
 static const CfConfigKey server_keys[] = {
   LIST_KEY ("listen", listen, "imap://127.0.0.1:1143", RESTART,
-    "Where clients connect: imap://ADDRESS:PORT, imaps://ADDRESS:PORT, imap+unix:/PATH; 0.0.0.0, [::]: all addresses"),
+    "Where clients connect: imap://ADDRESS:PORT, imaps://ADDRESS:PORT, imap+unix:/PATH; "
+    "0.0.0.0, [::]: all addresses"),
   LIST_KEY ("modules", modules, "", RESTART,
     "Modules to load, in this order"),
   FILE_KEY ("tls_certificate", tls_certificate, "", RELOAD,
@@ -106,7 +107,8 @@ static const CfConfigKey storage_keys[] = {
   INTEGER_KEY ("object_threshold", object_threshold, "64k", 1, GB, RESTART,
     "Leaf parts of at least so many octets are kept apart, once for equal ones"),
   CHOICE_KEY ("object_scope", object_scope, "account", "account;domain;server", RESTART,
-    "Within what equal parts are shared; wider saves space but reveals that a part exists and hinders erasure"),
+    "Within what equal parts are shared; "
+    "wider saves space but reveals that a part exists and hinders erasure"),
   DURATION_KEY ("collect_interval", collect_interval, "1h", 0, 30 * DAY, RELOAD,
     "How often content that nothing refers to is freed; 0: never"),
   DURATION_KEY ("collect_grace", collect_grace, "1h", 0, 365 * DAY, RELOAD,

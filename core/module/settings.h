@@ -63,8 +63,8 @@ const CfSettings *cf_settings_get (void);
 gboolean cf_settings_load (CfConfig *config, GError **error);
 void cf_settings_unload (void);
 
-/* The same into a struct of the caller's, zero before and cleared after, also on failure: a second reading.
- */
+/* The same into a struct of the caller's, zero before and cleared after, also on failure:
+ * a second reading. */
 gboolean cf_settings_read (CfConfig *config, CfSettings *out, GError **error);
 void cf_settings_clear (CfSettings *read);
 /* Adds to @changes what @config, found good by cf_settings_read(), would change. */

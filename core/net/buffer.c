@@ -1,8 +1,8 @@
 /* core/net/buffer.c - a connection's input and output.
  *
- * During a turn a buffer is a roomy block borrowed from the worker; between turns it is nothing, or what is
- * left at about its exact size. So ten thousand idle connections keep no buffers, and no turn in steady state
- * allocates.
+ * During a turn a buffer is a roomy block borrowed from the worker; between turns it is nothing, or what
+ * is left at about its exact size. So ten thousand idle connections keep no buffers, and no turn in
+ * steady state allocates.
  */
 #include <string.h>
 
@@ -41,8 +41,8 @@ buffer_move (CfBuffer *buffer, CfWorker *worker, guint8 *data, gsize capacity)
   *buffer = (CfBuffer){ .data = data, .end = length, .capacity = capacity };
 }
 
-/* Makes room for @room more octets at the end; returns where they go. Adding to @buffer->end is the caller's.
- */
+/* Makes room for @room more octets at the end; returns where they go. Adding to @buffer->end
+ * is the caller's. */
 guint8 *
 cf_buffer_reserve (CfBuffer *buffer, CfWorker *worker, gsize room)
 {

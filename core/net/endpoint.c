@@ -202,8 +202,8 @@ cf_sockaddr_equal (const CfSockaddr *a, const CfSockaddr *b)
   }
 }
 
-/* The IPv4 address in "::ffff:192.0.2.1", which a dual-stack socket handed down by others can show; else as
- * is. */
+/* The IPv4 address in "::ffff:192.0.2.1", which a dual-stack socket handed down by others can show;
+ * else as is. */
 static CfSockaddr
 sockaddr_unmap (const CfSockaddr *address)
 {

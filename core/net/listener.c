@@ -130,8 +130,8 @@ cf_listener_close_all (CfNet *net)
 
 /* ---- Opening --------------------------------------------------------------------------------------- */
 
-/* An address in use by a unix socket file that nobody answers on: left behind by a process that did not end
- * well. */
+/* An address in use by a unix socket file that nobody answers on: left behind by a process that did
+ * not end well. */
 static gboolean
 unix_socket_is_stale (const CfSockaddr *address, const char *path)
 {

@@ -55,9 +55,9 @@ gboolean cf_net_start (CfNet *net, GError **error);
  * at once; config.drained tells the end. A second call can only shorten the time. Main thread. */
 void cf_net_drain (CfNet *net, guint seconds);
 
-/* Closes every connection (closed is called for each), then ends and joins the workers. Waits for a worker
- * that is inside a storage call. Main thread; after it only cf_net_free() and wakes, which do nothing, are
- * allowed. */
+/* Closes every connection (closed is called for each), then ends and joins the workers. Waits for a
+ * worker that is inside a storage call. Main thread; after it only cf_net_free() and wakes, which do
+ * nothing, are allowed. */
 void cf_net_stop (CfNet *net);
 
 /* Stops if need be, then frees. No other thread may still hold @net. NULL is allowed. */
@@ -123,8 +123,8 @@ void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
  * message names @text and the cause. Main thread, before cf_net_start(). */
 gboolean cf_net_listen (CfNet *net, const char *text, const CfProtocol *const *protocols, GError **error);
 
-/* Whether cf_net_listen() would find @text well formed; opens and looks up nothing. *@out_tls, which may be NULL:
- * it asks for implicit TLS. CF_ERROR_BAD as there. */
+/* Whether cf_net_listen() would find @text well formed; opens and looks up nothing. *@out_tls, which may be
+ * NULL: it asks for implicit TLS. CF_ERROR_BAD as there. */
 gboolean cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gboolean *out_tls,
                               GError **error);
 
@@ -132,8 +132,8 @@ gboolean cf_net_check_listen (const char *text, const CfProtocol *const *protoco
  * ("imap://127.0.0.1:40123"). A NULL-terminated array; the caller frees (g_strfreev). Main thread. */
 char **cf_net_dup_addresses (CfNet *net);
 
-/* Closes every socket that was handed down and not asked for, and logs a warning for each. After the last
- * cf_net_listen(). */
+/* Closes every socket that was handed down and not asked for, and logs a warning for each. After
+ * the last cf_net_listen(). */
 void cf_net_listen_check_activation (CfNet *net);
 
 /* ---- TLS ------------------------------------------------------------------------------------------- */

@@ -184,8 +184,8 @@ tls_verify_client (CfTls *tls)
                          && status == 0;
 }
 
-/* One go at the handshake: 1 done, 0 wait for cf_tls_wants_write() or else input, -1 failed, with
- * *@out_cause. */
+/* One go at the handshake: 1 done, 0 wait for cf_tls_wants_write() or else input, -1
+ * failed, with *@out_cause. */
 int
 cf_tls_handshake (CfTls *tls, const char **out_cause)
 {

@@ -36,8 +36,8 @@ typedef struct {
 
 /* ---- Deadlines ------------------------------------------------------------------------------------- */
 
-/* The word's TIMEOUT says that the deadline had passed when the sweep looked; it may have been moved since.
- */
+/* The word's TIMEOUT says that the deadline had passed when the sweep looked; it may have
+ * been moved since. */
 static gboolean
 turn_take_timeout (CfConn *conn)
 {

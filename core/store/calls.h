@@ -41,14 +41,14 @@ gboolean cf_store_resolve (CfSession *session, const char *name, CfMailboxId *ou
  * of RFC 4314 and hooks. */
 gboolean cf_store_may_write (CfSession *session, const char *name, const char *destination,
                              const CfWriteOp *op, GError **error);
-/* Commits what waits in @mailbox's queue as one batch. FALSE: somebody else is committing, or nothing waits.
- */
+/* Commits what waits in @mailbox's queue as one batch. FALSE: somebody else is committing,
+ * or nothing waits. */
 gboolean cf_store_commit_queue (CfSession *session, CfMailbox *mailbox, CfConnRef self);
 
 /* ---- Content ---- */
 
-/* The facts of @content computed from its octets, in the cache, and kept by the store if it can. Reads the whole message.
- * *@out_facts NULL: there is no such content any more. The caller unrefs. */
+/* The facts of @content computed from its octets, in the cache, and kept by the store if it can. Reads the
+ * whole message. *@out_facts NULL: there is no such content any more. The caller unrefs. */
 gboolean cf_store_scan_anew (CfSession *session, CfContentId content, CfFacts **out_facts, GError **error);
 /* Facts of a newer scanner, kept if the store can; failures do not matter. */
 void cf_store_facts_update (CfSession *session, CfContentId content, CfFacts *facts);

@@ -1,7 +1,7 @@
 /* core/store/class-fill.c - makes a plugin's storage class whole.
  *
- * Required slots were checked when the class was registered; optional ones that are missing get core's answer,
- * so that no caller tests a slot for NULL. What that is, coffer/storage.h says beside each slot.
+ * Required slots were checked when the class was registered; optional ones that are missing get core's
+ * answer, so that no caller tests a slot for NULL. What that is, coffer/storage.h says beside each slot.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* core/store/names.c - which mailbox id a name stands for, remembered (names.h).
  *
- * A table of accounts, each with a table of names. When too many names are held all are dropped: they come
- * back at the price of one round trip each, and a cleverer choice would have to be kept up to date on every
- * look-up.
+ * A table of accounts, each with a table of names. When too many names are held all are dropped: they
+ * come back at the price of one round trip each, and a cleverer choice would have to be kept up to date
+ * on every look-up.
  */
 #include "store/names.h"
 

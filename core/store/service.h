@@ -63,8 +63,8 @@ gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);
 /* Slot calls since the start, for statistics and tests. Any thread. */
 guint64 cf_store_service_get_n_calls (void);
 
-/* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in every optional
- * slot it lacks. */
+/* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in
+ * every optional slot it lacks. */
 void cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source);
 
 G_END_DECLS

@@ -17,8 +17,7 @@ typedef struct {
 } Account;
 
 /* Finds the account of @user in one round trip. TRUE for unknown users too. FALSE: the store could not be
- * asked;
- * @error is the store's. Clear it in any case. */
+ * asked; @error is the store's. Clear it in any case. */
 gboolean account_lookup (Account *account, CfSession *session, const char *user, GError **error);
 void account_clear (Account *account);
 

@@ -91,8 +91,8 @@ decoy_shutdown (void)
   gnutls_memset (decoy_secret, 0, SECRET_LENGTH);
 }
 
-/* HMAC of @name, for one purpose; it cannot fail but for a broken library, and zeros match no password
- * either. */
+/* HMAC of @name, for one purpose; it cannot fail but for a broken library, and zeros match
+ * no password either. */
 static void
 decoy_compute (const char *purpose, const char *name, guint8 out[VERIFIER_KEY_LENGTH])
 {

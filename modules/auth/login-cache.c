@@ -73,8 +73,8 @@ login_cache_digest (const LoginCache *cache, const Verifier *verifier, const cha
 
   if (gnutls_hmac_init (&hmac, GNUTLS_MAC_SHA256, cache->key, sizeof cache->key) != 0)
     return FALSE;
-  /* The verifier's text holds no NUL; address and password go with theirs, so that no two triples run
-   * together. */
+  /* The verifier's text holds no NUL; address and password go with theirs, so that no two
+   * triples run together. */
   code = gnutls_hmac (hmac, g_bytes_get_data (text, NULL), g_bytes_get_size (text));
   if (code == 0)
     code = gnutls_hmac (hmac, "", 1);

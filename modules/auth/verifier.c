@@ -1,7 +1,7 @@
 /* modules/auth/verifier.c - SCRAM-SHA-256 verifiers (verifier.h).
  *
- * GnuTLS derives the key: its PBKDF2 is several times faster than the one in GNU SASL, and a server derives
- * often.
+ * GnuTLS derives the key: its PBKDF2 is several times faster than the one in GNU SASL, and a
+ * server derives often.
  */
 #include "verifier.h"
 

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Octets of combining characters in a row, more than any language has: they are folded wherever they are cut.
- */
+/* Octets of combining characters in a row, more than any language has: they are folded wherever
+ * they are cut. */
 #define PENDING_MAX 1024
 
 struct _SearchStream {

@@ -68,8 +68,8 @@ range_free (gpointer data)
   g_free (range);
 }
 
-/* A set of UIDs that must match bounds what has to be looked at: clients ask for the few newest of very many.
- */
+/* A set of UIDs that must match bounds what has to be looked at: clients ask for the few newest
+ * of very many. */
 static void
 search_bound (Search *search, CfSession *session, const CfSearchNode *node)
 {
@@ -180,8 +180,8 @@ search_step_index (Search *search, CfSession *session)
 
 /* ---- Store ---- */
 
-/* What the store does not know to be in the mailbox, expunged but not announced, is left open: its content
- * decides. */
+/* What the store does not know to be in the mailbox, expunged but not announced, is left open:
+ * its content decides. */
 static CfUidSet *
 search_get_candidates (const Search *search, CfSession *session)
 {

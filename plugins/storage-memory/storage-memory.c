@@ -235,8 +235,8 @@ object_free (CfStore *store, Object *object)
   g_free (object);
 }
 
-/* To the end of the queue: idle things lie there in the order they were touched, so collect only looks at the
- * front. */
+/* To the end of the queue: idle things lie there in the order they were touched, so collect only looks
+ * at the front. */
 static void
 object_touch (CfStore *store, Object *object)
 {
@@ -299,8 +299,8 @@ piece_clear (gpointer data)
   g_clear_pointer (&((Piece *) data)->octets, g_bytes_unref);
 }
 
-/* The key of header_lookup's table. Field names have no regard to case (RFC 5322, 1.2.2) and hold no colon.
- */
+/* The key of header_lookup's table. Field names have no regard to case (RFC 5322, 1.2.2) and
+ * hold no colon. */
 static char *
 header_key (const char *name, const char *value)
 {
@@ -418,8 +418,8 @@ content_displace (Content *content, Message *message)
  * Messages and mailboxes
  * ====================================================================================================== */
 
-/* A message that differs from @model, which may be NULL, in what the caller then sets; @content NULL: its
- * own. */
+/* A message that differs from @model, which may be NULL, in what the caller then sets; @content
+ * NULL: its own. */
 static Message *
 message_new (const Message *model, Mailbox *mailbox, Content *content)
 {
@@ -1296,8 +1296,8 @@ commit_change (Commit *commit, Message *before, Message *after)
   g_array_append_val (commit->changes, change);
 }
 
-/* Takes back all changes from the @mark-th on. A content without placements after that was made by this unit.
- */
+/* Takes back all changes from the @mark-th on. A content without placements after that was made
+ * by this unit. */
 static void
 commit_undo (Commit *commit, guint mark)
 {
@@ -1810,8 +1810,8 @@ typedef enum {
   MATCH_YES,
 } Match;
 
-/* Days since 1970-01-01 of INTERNALDATE, "disregarding time and timezone" (RFC 3501, 6.4.4): in its own zone.
- */
+/* Days since 1970-01-01 of INTERNALDATE, "disregarding time and timezone" (RFC 3501, 6.4.4): in
+ * its own zone. */
 static gint64
 message_get_day (const Message *message)
 {

@@ -1,5 +1,5 @@
-/* storage-sqlite/attributes.c - small key/value pairs of accounts, mailboxes and messages: one table, one
- * key. */
+/* storage-sqlite/attributes.c - small key/value pairs of accounts, mailboxes and messages: one
+ * table, one key. */
 #include "store.h"
 
 gboolean

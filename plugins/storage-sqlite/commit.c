@@ -162,8 +162,8 @@ commit_add_change (Commit *commit, CommitMailbox *mailbox, const char *kind, con
                   INT (commit->account), INT (mailbox->id), TEXT (kind), INT (mailbox->modseq), TEXT (text));
 }
 
-/* Forgets rows of `change` older than @keep commits, and notes in @floor_sql's column from where they are
- * whole. */
+/* Forgets rows of `change` older than @keep commits, and notes in @floor_sql's column from where
+ * they are whole. */
 static gboolean
 commit_trim (Commit *commit, CommitMailbox *mailbox, const char *kind, gint64 keep, const char *floor_sql,
              GError **error)

@@ -106,8 +106,8 @@ object_name (Upload *upload, const CfObject *object, CfObjectId *out_id, GError 
                   BLOB (object->sha256, sizeof object->sha256), INT (upload->now), INT (id));
 }
 
-/* Leaves what an upload that failed has committed to collect. What fails here is found when the store is
- * opened. */
+/* Leaves what an upload that failed has committed to collect. What fails here is found when the
+ * store is opened. */
 static void
 object_doom (Writer *writer, const CfCall *call, CfObjectId id)
 {

@@ -135,8 +135,8 @@ store_configure (Db *db, gboolean writes, GError **error)
     return FALSE;
   if (!writes)
     return db_script (db, "PRAGMA query_only = ON", error);
-  /* secure_delete: an account deleted is gone from the file. The log is cut back to 64 MB after a large
-   * write. */
+  /* secure_delete: an account deleted is gone from the file. The log is cut back to 64 MB after
+   * a large write. */
   return db_script (db, synchronous, error)
          && db_script (
              db,

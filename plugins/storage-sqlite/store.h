@@ -69,8 +69,8 @@ void mailbox_read_info (CfStore *store, DbRows *rows, CfMailboxInfo *info);
 /* Adds a mailbox that is not there. */
 gboolean mailbox_insert (Db *db, CfAccountId account, const char *name, guint32 special_use,
                          CfMailboxId *out_id, GError **error);
-/* The recent_uid that counts: the greatest of what is stored, claimed and known. @claim, when not 0, is
- * claimed. */
+/* The recent_uid that counts: the greatest of what is stored, claimed and known. @claim, when not
+ * 0, is claimed. */
 guint32 mailbox_claim_recent (CfStore *store, CfMailboxId mailbox, guint32 known, guint32 claim);
 /* Writes the claims kept in memory. Holding the writer's turn. */
 gboolean mailbox_write_recent (CfStore *store, Db *db, GError **error);
@@ -89,8 +89,8 @@ gboolean slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId
 
 /* index.c */
 #define PLACEMENT_COLUMNS "uid, flags, zone, internal_date, save_date, modseq, size, content, keywords"
-/* Fills @row from the nine PLACEMENT_COLUMNS, the first of them being column @first; keywords are borrowed.
- */
+/* Fills @row from the nine PLACEMENT_COLUMNS, the first of them being column @first;
+ * keywords are borrowed. */
 void index_read_row (Db *db, DbRows *rows, int first, CfIndexRow *row);
 /* Reports a mailbox and, unless @since is G_MAXUINT64, its difference from there. @query, or NULL: whose
  * wishes for \Recent count. */
@@ -126,8 +126,8 @@ gboolean slot_attribute_set (CfStoreConn *conn, const CfCall *call, const CfAttr
                              const CfAttribute *const *attributes, GError **error);
 
 /* search.c */
-/* The names that header_lookup finds, lower case, NULL-terminated. Every message has its values in `lookup`.
- */
+/* The names that header_lookup finds, lower case, NULL-terminated. Every message has its
+ * values in `lookup`. */
 extern const char *const search_lookup_names[];
 gboolean slot_search (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxId mailbox,
                       const CfSearchNode *tree, const CfUidSet *candidates, CfUidSet **out_uids,

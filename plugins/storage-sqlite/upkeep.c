@@ -44,8 +44,8 @@ backup_copy (Db *from, Db *to, const CfCall *call, CfProgressFunc progress, gpoi
   return rc == SQLITE_DONE;
 }
 
-/* The transaction keeps the snapshot through all steps: without it a commit meanwhile would start the copy
- * anew. */
+/* The transaction keeps the snapshot through all steps: without it a commit meanwhile would start
+ * the copy anew. */
 static gboolean
 backup_snapshot (CfStoreConn *conn, const CfCall *call, Db *to, CfProgressFunc progress, gpointer user_data,
                  GError **error)

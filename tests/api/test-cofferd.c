@@ -104,8 +104,8 @@ test_usage (void)
   g_assert_true (g_str_has_prefix (out, "cofferd "));
 }
 
-/* What --print-config prints is a configuration file, with every key of the modules that a given one loads; with a
- * few keys filled in it is as good as that. */
+/* What --print-config prints is a configuration file, with every key of the modules that a given one loads;
+ * with a few keys filled in it is as good as that. */
 static void
 test_print (void)
 {
@@ -117,7 +117,8 @@ test_print (void)
   write_conf (GOOD);
   g_assert_cmpint (cofferd (print, &out, &err), ==, 0);
   g_assert_nonnull (strstr (out, "[imap]\n"));
-  g_assert_nonnull (strstr (out, "# time, 1s to 1h; default: 60s; SIGHUP re-reads it\n#login_timeout = 60s\n"));
+  g_assert_nonnull (
+      strstr (out, "# time, 1s to 1h; default: 60s; SIGHUP re-reads it\n#login_timeout = 60s\n"));
   g_assert_nonnull (strstr (out, "#[storage-memory]\n"));
 
   text = g_string_new (out);

@@ -61,8 +61,8 @@ toy_free (CfExchange *exchange)
   g_free (exchange);
 }
 
-/* Fills @identity with the account of @address. A name that nobody has is a wrong credential like any other.
- */
+/* Fills @identity with the account of @address. A name that nobody has is a wrong credential
+ * like any other. */
 static gboolean
 toy_find (CfSession *session, const char *address, CfIdentity *identity, GError **error)
 {

@@ -1,10 +1,11 @@
 /* tests/api/toy-items.c - data items: FETCH from the index, from facts and as a run of octets; STATUS; LIST.
  *
- *   FETCH 1 XAGE              days since INTERNALDATE: the index row is all it needs, so the store is not
- * asked FETCH 1 XFIELDS           how many header fields: from facts, declared in needs FETCH 1 XTAIL[20] the
- * message's last 20 octets: core reads and sends them, in pieces if they are many FETCH 1 XSERIAL octets of
- * the item's own STATUS INBOX (XDELETED)   messages with \Deleted LIST "" *                 \XLong for names
- * of ten octets or more
+ * - FETCH 1 XAGE: days since INTERNALDATE. The index row is all it needs, so the store is not asked.
+ * - FETCH 1 XFIELDS: how many header fields. From facts, declared in needs.
+ * - FETCH 1 XTAIL[20]: the message's last 20 octets. Core reads and sends them, in pieces if they are many.
+ * - FETCH 1 XSERIAL: octets of the item's own.
+ * - STATUS INBOX (XDELETED): messages with \Deleted.
+ * - LIST "" *: \XLong for names of ten octets or more.
  */
 #include <coffer/module.h>
 

@@ -1,5 +1,5 @@
-/* tests/api/undefined-symbol.c - calls a function that nobody has: refused when it is loaded, not when it is
- * called. */
+/* tests/api/undefined-symbol.c - calls a function that nobody has: refused when it is loaded, not when
+ * it is called. */
 #include <coffer/module.h>
 
 CF_API gboolean cf_toy_that_nobody_has (void);

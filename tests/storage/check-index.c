@@ -122,8 +122,8 @@ check_tombstones (Kit *kit)
               "10 was expunged after 2,4:5; the difference since then says \"%s\"", later);
 }
 
-/* Not what was asked for matters, but that the answer leads to the right state: by a difference, or by reset.
- */
+/* Not what was asked for matters, but that the answer leads to the right state: by a difference,
+ * or by reset. */
 static void
 check_reset (Kit *kit)
 {

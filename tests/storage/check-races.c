@@ -173,8 +173,8 @@ check_copies (Kit *kit)
 
 /* ---- EXPUNGE of what has \Deleted, against STORE ------------------------------------------------------- */
 
-/* Number 0 expunges; the others set and clear \Deleted. No message may go without it: each is cleared in the
- * end. */
+/* Number 0 expunges; the others set and clear \Deleted. No message may go without it: each is cleared
+ * in the end. */
 static void
 expunge_thread (Kit *kit, guint number, gpointer data)
 {

@@ -146,8 +146,8 @@ check_keys (Kit *kit)
   }
 }
 
-/* Whatever a store makes of texts: never fewer than match. NOT over something unknown is where it goes wrong.
- */
+/* Whatever a store makes of texts: never fewer than match. NOT over something unknown is where
+ * it goes wrong. */
 static void
 check_superset (Kit *kit)
 {

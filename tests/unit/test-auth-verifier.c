@@ -1,5 +1,5 @@
-/* tests/unit/test-auth-verifier.c - the module auth: verifiers, the cache of good logins, unknown users'
- * secret. */
+/* tests/unit/test-auth-verifier.c - the module auth: verifiers, the cache of good logins,
+ * unknown users' secret. */
 #include "decoy.h"
 #include "login-cache.h"
 #include "settings.h"

@@ -3,9 +3,10 @@
  *
  * A row is what a client sends and what the reader answers, as a transcript:
  *
- *   [tag NAME|arguments]  COMPLETE; a literal in the arguments is <octets>, a literal8 ~<octets>, NUL is
- * shown as 0 +n                    CONTINUE for a literal of n octets !CODE tag             ERROR, "*" for no
- * tag X                     FATAL
+ * - [tag NAME|arguments]: COMPLETE. A literal in the arguments is <octets>, a literal8 ~<octets>, NUL is 0.
+ * - +n: CONTINUE for a literal of n octets.
+ * - !CODE tag: ERROR, "*" for no tag.
+ * - X: FATAL.
  */
 #include "imap/command-reader.h"
 

@@ -206,8 +206,8 @@ test_prefix (void)
   g_clear_error (&error);
 }
 
-/* What is printed is a file that says nothing but the defaults; and so does the file with the marks taken
- * off. */
+/* What is printed is a file that says nothing but the defaults; and so does the file with the
+ * marks taken off. */
 static void
 test_describe (void)
 {

@@ -1,5 +1,5 @@
-/* tests/unit/test-input.c - words, numbers, strings and literals of a command: what is taken, and what is
- * not. */
+/* tests/unit/test-input.c - words, numbers, strings and literals of a command: what is taken, and
+ * what is not. */
 #include "imap/input.h"
 
 #include <string.h>

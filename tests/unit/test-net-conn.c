@@ -189,8 +189,8 @@ test_timeout (void)
   close (fd);
 }
 
-/* A kick reaches a connection whose socket takes no output, and is not held up by it for longer than it
- * lingers. */
+/* A kick reaches a connection whose socket takes no output, and is not held up by it for longer
+ * than it lingers. */
 static void
 test_kick_stuck (void)
 {

@@ -272,8 +272,8 @@ cpu_time_used (void)
          + (guint64) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-/* Without descriptors accepting pauses, says so once, does not spin, and goes on when there are some again.
- */
+/* Without descriptors accepting pauses, says so once, does not spin, and goes on when there
+ * are some again. */
 static void
 test_out_of_descriptors (void)
 {

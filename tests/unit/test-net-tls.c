@@ -183,8 +183,8 @@ test_implicit (gconstpointer priorities)
   assert_binding (&client, "tls-unique", GNUTLS_CB_TLS_UNIQUE, !is_13);
   assert_binding (&client, "other", 0, FALSE);
 
-  /* Several commands in one record, more than a turn runs: they are in GnuTLS or the buffer, without an
-   * event. */
+  /* Several commands in one record, more than a turn runs: they are in GnuTLS or the buffer,
+   * without an event. */
   for (guint i = 0; i < 100; i++)
     g_string_append_printf (many, "ECHO %u\n", i);
   tls_send (&client, many->str);
@@ -198,8 +198,8 @@ test_implicit (gconstpointer priorities)
   client_clear (&client);
 }
 
-/* The input buffer is smaller than a record, so that octets stay inside GnuTLS and no socket event tells of
- * them. */
+/* The input buffer is smaller than a record, so that octets stay inside GnuTLS and no socket event
+ * tells of them. */
 static void
 test_pending (void)
 {

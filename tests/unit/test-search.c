@@ -427,8 +427,8 @@ test_slices (void)
   assert_search (node_text (CF_SEARCH_BODY, NULL, "needle"), "4510");
   g_assert_cmpuint (world.n_searches, ==, 1);
   g_assert_cmpuint (world.n_loads, ==, 3);
-  /* Two batches of 200, then 50 with the beginning of the large one, then its needle; the rest is of no use.
-   */
+  /* Two batches of 200, then 50 with the beginning of the large one, then its needle; the rest is
+   * of no use. */
   g_assert_cmpuint (world.n_reads, ==, 4);
   g_assert_cmpuint (world.largest_read, ==, 256 * 1024);
   g_string_free (large, TRUE);

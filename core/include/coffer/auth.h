@@ -1,7 +1,8 @@
 /* coffer/auth.h - the authentication class: mechanisms that turn credentials into an identity.
  *
- * AUTHENTICATE and LOGIN are core's commands; what they prove is a module's business. Core asks each class loaded
- * for the mechanism's name, drives the exchange, charges failed logins their delay, and asks CF_HOOK_LOGIN.
+ * AUTHENTICATE and LOGIN are core's commands; what they prove is a module's business. Core asks
+ * each class loaded for the mechanism's name, drives the exchange, charges failed logins their
+ * delay, and asks CF_HOOK_LOGIN.
  */
 #ifndef COFFER_AUTH_H
 #define COFFER_AUTH_H
@@ -14,10 +15,10 @@ typedef struct _CfSession CfSession;
 typedef struct _CfExchange CfExchange; /* the module's: one authentication under way */
 
 typedef enum {
-  CF_MECHANISM_PLAINTEXT = 1 << 0, /* sends the password: offered under TLS, or where plaintext_login allows */
+  CF_MECHANISM_PLAINTEXT = 1 << 0,       /* sends the password: only where the session is private */
   CF_MECHANISM_CHANNEL_BINDING = 1 << 1, /* needs TLS's channel binding */
-  CF_MECHANISM_CLIENT_FIRST = 1 << 2,    /* the client speaks first: an initial response may come (RFC 4959) */
-  CF_MECHANISM_CERTIFICATE = 1 << 3,     /* needs a client certificate */
+  CF_MECHANISM_CLIENT_FIRST = 1 << 2, /* the client speaks first: an initial response may come (RFC 4959) */
+  CF_MECHANISM_CERTIFICATE = 1 << 3,  /* needs a client certificate */
 } CfMechanismFlags;
 
 typedef struct {
@@ -49,9 +50,10 @@ typedef struct {
 
   /* Begins an exchange. @mechanism is one of the above. No I/O. NULL with @error. */
   CfExchange *(*start) (CfSession *session, const char *mechanism, GError **error);
-  /* One step: @data is the client's response, decoded from base64; NULL before the client has said anything. May
-   * ask the store (cf_store_account_lookup), one round trip an exchange. Failure with CF_ERROR_AUTHENTICATIONFAILED
-   * counts as a failed login of the address written to @out_identity (or none); other codes are not charged. */
+  /* One step: @data is the client's response, decoded from base64; NULL before the client has said anything.
+   * May ask the store (cf_store_account_lookup), one round trip an exchange. Failure with
+   * CF_ERROR_AUTHENTICATIONFAILED counts as a failed login of the address written to @out_identity (or none);
+   * other codes are not charged. */
   CfAuthResult (*step) (CfExchange *exchange, GBytes *data, GBytes **out_data, CfIdentity *out_identity,
                         GError **error);
   void (*free) (CfExchange *exchange);
@@ -60,23 +62,24 @@ typedef struct {
   CfAuthResult (*check_password) (CfSession *session, const char *user, const char *password,
                                   CfIdentity *out_identity, GError **error);
   /* What to keep in the store so that @password is accepted for @user from now on: kind and value for
-   * account_update. NULL when this class keeps nothing. CF_ERROR_CANNOT: not a usable password. No I/O; may compute
-   * for long. The caller frees both. */
+   * account_update. NULL when this class keeps nothing. CF_ERROR_CANNOT: not a usable password. No I/O; may
+   * compute for long. The caller frees both. */
   gboolean (*derive_credential) (const char *user, const char *password, char **out_kind, GBytes **out_value,
                                  GError **error);
 } CfAuthenticationClass;
 
-/* The form in which addresses are kept and looked up, so that one account is found by all spellings of its address:
+/* The form in which addresses are kept and looked up, so that one account is found by all spellings of its
+ * address:
  *   - Unicode in form NFKC, as SASLprep has it (RFC 4013);
- *   - a scheme in lower case; so is the host behind the last '@', of mail addresses too. What stands before the '@'
- *     keeps its case;
+ *   - a scheme in lower case; so is the host behind the last '@', of mail addresses too. What stands before
+ *     the '@' keeps its case;
  *   - "tel:" numbers without visual separators, parameters in lower case (RFC 3966, 4);
- *   - '+' and digits without a scheme are a "tel:" URI: "+33-642" is "tel:+33642". Digits without '+' stay as they are
- *     (an MSISDN as login name), as nobody can tell which country's number they are: an account that is to be
- *     found by them has them as an address of its own;
+ *   - '+' and digits without a scheme are a "tel:" URI: "+33-642" is "tel:+33642". Digits without '+' stay as
+ *     they are (an MSISDN as login name), as nobody can tell which country's number they are: an account that
+ *     is to be found by them has them as an address of its own;
  *   - "sip:" and "sips:" without parameters and headers (RFC 3261, 19.1.1).
- * Normalising twice changes nothing. The caller frees. NULL: @address is empty or has nothing behind its scheme, is
- * longer than 250 octets, not UTF-8, or holds control characters. */
+ * Normalising twice changes nothing. The caller frees. NULL: @address is empty or has nothing behind its
+ * scheme, is longer than 250 octets, not UTF-8, or holds control characters. */
 CF_API char *cf_address_normalise (const char *address);
 
 G_END_DECLS

@@ -22,9 +22,9 @@ typedef enum {
   CF_ERROR_CLIENTBUG, /* BAD [CLIENTBUG]: well formed, but no correct client sends it */
 
   /* Answered with NO. */
-  CF_ERROR_NO,                   /* refused; no response code says it better */
-  CF_ERROR_UNAVAILABLE,          /* a subsystem cannot be asked now; the same command may succeed later */
-  CF_ERROR_UNKNOWN,              /* a commit's outcome is unknown; sent as UNAVAILABLE, the index is refreshed */
+  CF_ERROR_NO,          /* refused; no response code says it better */
+  CF_ERROR_UNAVAILABLE, /* a subsystem cannot be asked now; the same command may succeed later */
+  CF_ERROR_UNKNOWN,     /* a commit's outcome is unknown; sent as UNAVAILABLE, the index is refreshed */
   CF_ERROR_AUTHENTICATIONFAILED, /* wrong credentials; never says which part was wrong */
   CF_ERROR_AUTHORIZATIONFAILED,  /* right credentials, but not for that authorisation identity */
   CF_ERROR_EXPIRED,              /* right credentials, no longer accepted */

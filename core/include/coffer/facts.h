@@ -3,8 +3,9 @@
  * Core parses, the store keeps: a store never looks into MIME. Facts are immutable and reference counted; any
  * thread. A store has two ways to keep them, and may use both: the encoded form, opaque and versioned, which
  * it must return unchanged; and the fields below as columns, for SQL reports and look-ups. Texts given as
- * "decoded" are valid UTF-8 without NUL (U+FFFD replaces what cannot be decoded); "raw" is as it was appended, and
- * may be octets that are not UTF-8: a store that keeps it as text repairs it first, or one message fails a batch.
+ * "decoded" are valid UTF-8 without NUL (U+FFFD replaces what cannot be decoded); "raw" is as it was
+ * appended, and may be octets that are not UTF-8: a store that keeps it as text repairs it first, or one
+ * message fails a batch.
  */
 #ifndef COFFER_FACTS_H
 #define COFFER_FACTS_H
@@ -44,10 +45,11 @@ typedef enum {
 } CfPartKind;
 
 /* One MIME part. The table is in depth-first order and begins with the message itself (path ""). A message
- * that is a single leaf (or a single message/rfc822) is addressed as "1" as well (RFC 3501, 6.4.5), by core; it
- * has one row, path "". The message inside a message/rfc822 part shares its parent's part number and has no row
- * of its own: inner_* of the parent tells where its header and body are. Its children follow with the parent's
- * path as prefix; when it is not a multipart, its one child ("2.1") is its body, with the inner header as header.
+ * that is a single leaf (or a single message/rfc822) is addressed as "1" as well (RFC 3501, 6.4.5), by core;
+ * it has one row, path "". The message inside a message/rfc822 part shares its parent's part number and has
+ * no row of its own: inner_* of the parent tells where its header and body are. Its children follow with the
+ * parent's path as prefix; when it is not a multipart, its one child ("2.1") is its body, with the inner
+ * header as header.
  *
  * A multipart in which its boundary never occurs has one text/plain child that is its whole body. Beyond the
  * scanner's limits of depth and number, a part is one application/octet-stream leaf, whatever it says it is.
@@ -57,13 +59,13 @@ typedef enum {
 typedef struct {
   const char *path; /* "" or "1.2.3": the part specifier of RFC 3501 */
   CfPartKind kind;
-  gint parent; /* index into the table; -1 for the message */
-  const char *type, *subtype;  /* lower case; "text" "plain" where absent (RFC 2045, 5.2) */
-  const char *charset;         /* raw, in lower case, or NULL */
-  const char *encoding;        /* Content-Transfer-Encoding, lower case; "7bit" where absent */
-  const char *disposition;     /* lower case, or NULL */
-  const char *filename;        /* decoded, or NULL */
-  const char *content_id;      /* raw, or NULL */
+  gint parent;                /* index into the table; -1 for the message */
+  const char *type, *subtype; /* lower case; "text" "plain" where absent (RFC 2045, 5.2) */
+  const char *charset;        /* raw, in lower case, or NULL */
+  const char *encoding;       /* Content-Transfer-Encoding, lower case; "7bit" where absent */
+  const char *disposition;    /* lower case, or NULL */
+  const char *filename;       /* decoded, or NULL */
+  const char *content_id;     /* raw, or NULL */
   guint64 header_offset, header_length;
   guint64 body_offset, body_length;
   guint64 body_lines;          /* line ends in the body */
@@ -103,7 +105,8 @@ CF_API const CfPart *cf_facts_lookup_part (const CfFacts *facts, const char *pat
 CF_API gboolean cf_facts_locate_raw (const CfFacts *facts, const char *path, CfSectionKind section,
                                      guint64 *out_offset, guint64 *out_length);
 
-/* Octets appended, and octets as BODY[] presents them (RFC822.SIZE): they differ only for content with NUL. */
+/* Octets appended, and octets as BODY[] presents them (RFC822.SIZE): they differ only for
+ * content with NUL. */
 CF_API guint64 cf_facts_get_length (const CfFacts *facts);
 CF_API guint64 cf_facts_get_presented_size (const CfFacts *facts);
 /* The Date field, seconds since the epoch; FALSE when there is none or it cannot be read. */

@@ -1,12 +1,12 @@
 /* coffer/protocol.h - the protocol class: what speaks on a connection.
  *
- * IMAP and the control socket are core's own; a module adds others (LMTP, metrics) by registering a CfProtocol as
- * CF_CLASS_PROTOCOL. A listen text whose scheme is the protocol's name is then served by it.
+ * IMAP and the control socket are core's own; a module adds others (LMTP, metrics) by registering a
+ * CfProtocol as CF_CLASS_PROTOCOL. A listen text whose scheme is the protocol's name is then served by it.
  *
- * A connection belongs to one worker at a time, its owner, from the event that started its turn until it waits again; in
- * between nobody else touches it. A CfConn * is valid for the owner only, during the call that was given it; every
- * cf_conn_ function is for the owner. Everybody else holds a ref, a number that is safe to use at any time, even long
- * after the connection has gone (it then names nothing).
+ * A connection belongs to one worker at a time, its owner, from the event that started its turn until it
+ * waits again; in between nobody else touches it. A CfConn * is valid for the owner only, during the call
+ * that was given it; every cf_conn_ function is for the owner. Everybody else holds a ref, a number that is
+ * safe to use at any time, even long after the connection has gone (it then names nothing).
  */
 #ifndef COFFER_PROTOCOL_H
 #define COFFER_PROTOCOL_H
@@ -71,13 +71,12 @@ typedef struct {
 
 /* ---- TLS ---------------------------------------------------------------------------------------------- */
 
-/* Turns the connection into TLS once what has been written so far is sent (so write the OK first). Everything
- * read in clear and not yet consumed is thrown away, and no more is read in clear (RFC 3501, 6.2.1; RFC
- * 9051, 11.1);
- * *@out_discarded says how many octets that were: not 0 means a client that pipelined where it must not, or
- * somebody injecting commands. run is not called before the handshake is done; wakes wait until then. If the
- * handshake fails the connection is closed. CF_ERROR_BAD: there is TLS already; CF_ERROR_UNAVAILABLE: no
- * certificate. */
+/* Turns the connection into TLS once what has been written so far is sent (so write the OK first).
+ * Everything read in clear and not yet consumed is thrown away, and no more is read in clear (RFC 3501,
+ * 6.2.1; RFC 9051, 11.1); *@out_discarded says how many octets that were: not 0 means a client that
+ * pipelined where it must not, or somebody injecting commands. run is not called before the handshake is
+ * done; wakes wait until then. If the handshake fails the connection is closed. CF_ERROR_BAD: there is TLS
+ * already; CF_ERROR_UNAVAILABLE: no certificate. */
 CF_API gboolean cf_conn_start_tls (CfConn *conn, gsize *out_discarded, GError **error);
 
 CF_API gboolean cf_conn_is_tls (CfConn *conn);
@@ -102,8 +101,8 @@ CF_API guint8 *cf_conn_peek (CfConn *conn, gsize *out_length);
 /* Takes the first @length octets out of the input; at most what cf_conn_peek() gave. */
 CF_API void cf_conn_consume (CfConn *conn, gsize length);
 
-/* Whether the input buffer holds input_max octets, so that nothing more is read until something is consumed.
- */
+/* Whether the input buffer holds input_max octets, so that nothing more is read until
+ * something is consumed. */
 CF_API gboolean cf_conn_is_input_full (CfConn *conn);
 
 /* Whether the client has ended its sending side and everything it sent is in the input buffer. */

@@ -14,9 +14,9 @@ G_BEGIN_DECLS
 typedef enum {
   /* Finished. The next call comes with new input or with a wake. */
   CF_RUN_DONE,
-  /* There is more to do: call again as soon as the output waiting for the client is below the low-water mark,
-   * at once if it is so already. Other connections may get their turn in between. No input is read until
-   * then. */
+  /* There is more to do: call again as soon as the output waiting for the client is below the low-water
+   * mark, at once if it is so already. Other connections may get their turn in between. No input is
+   * read until then. */
   CF_RUN_MORE,
   /* Something else must happen first (write queue, storage permit, converter): call when woken. No input is
    * read until then. A wake can have another cause, so the step looks for itself whether what it waits for

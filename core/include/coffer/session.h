@@ -1,7 +1,8 @@
 /* coffer/session.h - what a command sees: its session, its arguments, its output, the selected mailbox.
  *
- * Everything here is called from a command's run, an item's parse or emit, or a hook, on the worker that owns the
- * session at that moment; nothing locks and nothing blocks, except the cf_store_ functions of coffer/store.h.
+ * Everything here is called from a command's run, an item's parse or emit, or a hook, on the worker
+ * that owns the session at that moment; nothing locks and nothing blocks, except the cf_store_
+ * functions of coffer/store.h.
  */
 #ifndef COFFER_SESSION_H
 #define COFFER_SESSION_H
@@ -16,7 +17,7 @@ typedef struct _CfSession CfSession;         /* one connection's IMAP state */
 typedef struct _CfCommandCall CfCommandCall; /* one command being carried out */
 typedef struct _CfInput CfInput;             /* the command's text and literals, read from left to right */
 typedef struct _CfOutput CfOutput;           /* what is to be sent */
-typedef struct _CfMessage CfMessage;         /* a message of the selected mailbox, while its response is made */
+typedef struct _CfMessage CfMessage; /* a message of the selected mailbox, while its response is made */
 
 /* ---- The call ---------------------------------------------------------------------------------------- */
 
@@ -31,14 +32,15 @@ CF_API void cf_call_set_state (CfCommandCall *call, gpointer state, GDestroyNoti
 /* The text of the tagged OK, without tag and OK: "[APPENDUID 1 2] Done". Default: "NAME completed". */
 CF_API void cf_call_set_ok (CfCommandCall *call, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* What a parameter's parser (CfParameter) leaves for the command, by name; @free_value may be NULL. */
-CF_API void cf_call_set_parameter (CfCommandCall *call, const char *name, gpointer value, GDestroyNotify free_value);
+CF_API void cf_call_set_parameter (CfCommandCall *call, const char *name, gpointer value,
+                                   GDestroyNotify free_value);
 CF_API gboolean cf_call_lookup_parameter (CfCommandCall *call, const char *name, gpointer *out_value);
 /* Reads "(NAME args NAME ...)" of @kind for this command through the registered parameters. */
 CF_API gboolean cf_call_parse_parameters (CfCommandCall *call, guint kind, GError **error);
 
-/* The permit to call the store in this step. Call it before the first cf_store_ function of a step. FALSE: return
- * CF_RUN_WAIT, and do the same when called again; core wakes the session when it is its turn. The permit ends when
- * run returns. */
+/* The permit to call the store in this step. Call it before the first cf_store_ function of a step. FALSE:
+ * return CF_RUN_WAIT, and do the same when called again; core wakes the session when it is its turn. The
+ * permit ends when run returns. */
 CF_API gboolean cf_call_enter_store (CfCommandCall *call);
 
 /* So much output waits for the client that the command should return CF_RUN_MORE. */
@@ -52,7 +54,8 @@ CF_API const char *cf_session_get_peer (CfSession *session);
 CF_API gboolean cf_session_is_tls (CfSession *session);
 /* Passwords may be sent in this session: TLS is on, or plaintext_login allows it for this peer. */
 CF_API gboolean cf_session_is_private (CfSession *session);
-/* TLS channel binding of @type ("tls-exporter", "tls-unique", "tls-server-end-point"); NULL: none. The caller frees. */
+/* TLS channel binding of @type ("tls-exporter", "tls-unique", "tls-server-end-point"); NULL: none.
+ * The caller frees. */
 CF_API GBytes *cf_session_dup_channel_binding (CfSession *session, const char *type);
 /* Who logged in; NULL before. Borrowed. */
 CF_API const CfIdentity *cf_session_get_identity (CfSession *session);
@@ -80,8 +83,8 @@ CF_API gboolean cf_session_is_ghost (CfSession *session, guint32 uid);
 
 /* ---- Reading arguments ------------------------------------------------------------------------------- *
  *
- * Each reads one thing at the cursor and moves behind it; FALSE with CF_ERROR_BAD, the cursor unmoved, when it is not
- * there. Outputs belong to the caller. Names are RFC 3501's formal syntax. */
+ * Each reads one thing at the cursor and moves behind it; FALSE with CF_ERROR_BAD, the cursor unmoved, when
+ * it is not there. Outputs belong to the caller. Names are RFC 3501's formal syntax. */
 
 CF_API gboolean cf_input_is_end (const CfInput *input);
 /* Nothing may follow. */
@@ -95,8 +98,8 @@ CF_API gboolean cf_input_expect (CfInput *input, char c, GError **error);
 /* Moves behind @word if it is next, in any case, and no atom character follows. */
 CF_API gboolean cf_input_skip_word (CfInput *input, const char *word);
 CF_API gboolean cf_input_atom (CfInput *input, char **out_atom, GError **error);
-/* An atom of letters, digits, '.', '-', '_' that ends at any other character, in upper case: names of items and keys
- * ("BODY", "RFC822.SIZE"). */
+/* An atom of letters, digits, '.', '-', '_' that ends at any other character, in upper case: names of items
+ * and keys ("BODY", "RFC822.SIZE"). */
 CF_API gboolean cf_input_name (CfInput *input, char **out_name, GError **error);
 /* Strings without NUL. @out_text is as sent; not necessarily UTF-8. */
 CF_API gboolean cf_input_astring (CfInput *input, char **out_text, GError **error);
@@ -105,43 +108,47 @@ CF_API gboolean cf_input_string (CfInput *input, char **out_text, GError **error
 CF_API gboolean cf_input_nstring (CfInput *input, char **out_text, GError **error);
 CF_API gboolean cf_input_number (CfInput *input, guint32 *out_number, GError **error);
 CF_API gboolean cf_input_number64 (CfInput *input, guint64 *out_number, GError **error);
-/* A mailbox name, decoded from modified UTF-7 to UTF-8, INBOX in upper case. CF_ERROR_CANNOT: a name that cannot be (RFC
- * 5530): invalid UTF-7, control characters, empty levels, too long. */
+/* A mailbox name, decoded from modified UTF-7 to UTF-8, INBOX in upper case. CF_ERROR_CANNOT: a name that
+ * cannot be (RFC 5530): invalid UTF-7, control characters, empty levels, too long. */
 CF_API gboolean cf_input_mailbox (CfInput *input, char **out_name, GError **error);
 /* A LIST pattern, decoded likewise, wildcards kept. */
 CF_API gboolean cf_input_list_mailbox (CfInput *input, char **out_pattern, GError **error);
-/* flag-list in parentheses, or, with @bare, also flags separated by spaces (STORE). \Recent is passed over.
- * CF_ERROR_CANNOT: a flag-extension that the server does not have. CF_ERROR_LIMIT: a keyword of more than 250 octets. */
+/* flag-list in parentheses, or, with @bare, also flags separated by spaces (STORE). \Recent is passed
+ * over. CF_ERROR_CANNOT: a flag-extension that the server does not have. CF_ERROR_LIMIT: a keyword of more
+ * than 250 octets. */
 CF_API gboolean cf_input_flags (CfInput *input, gboolean bare, guint *out_flags, CfKeywords **out_keywords,
                                 GError **error);
 /* date: days since 1970-01-01. */
 CF_API gboolean cf_input_date (CfInput *input, gint32 *out_day, GError **error);
 /* date-time in quotes. */
 CF_API gboolean cf_input_date_time (CfInput *input, gint64 *out_time, gint *out_zone_minutes, GError **error);
-/* A literal or literal8 as a source (it may be on disk). @out_literal8 may be NULL: literal8 is then an error. */
-CF_API gboolean cf_input_literal (CfInput *input, CfSource **out_source, gboolean *out_literal8, GError **error);
-/* A sequence-set, resolved against the session's view to the UIDs of messages in it: by UID where the command began
- * with "UID " or @by_uid, else by sequence number (a number beyond the last message is CF_ERROR_BAD). "*" is the last
- * message. "$" is not read here. */
+/* A literal or literal8 as a source (it may be on disk). @out_literal8 may be NULL: literal8 is
+ * then an error. */
+CF_API gboolean cf_input_literal (CfInput *input, CfSource **out_source, gboolean *out_literal8,
+                                  GError **error);
+/* A sequence-set, resolved against the session's view to the UIDs of messages in it: by UID where the command
+ * began with "UID " or @by_uid, else by sequence number (a number beyond the last message is CF_ERROR_BAD).
+ * "*" is the last message. "$" is not read here. */
 CF_API gboolean cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSet **out_uids,
                                    GError **error);
 
 /* ---- Reading search keys (RFC 3501, 6.4.4) ------------------------------------------------------------ *
  *
- * Through the rows that modules registered (CfSearchKey), so that every command with a search program (SEARCH, SORT,
- * THREAD) takes every key. The caller owns the nodes. NULL: CF_ERROR_BAD, or CF_ERROR_LIMIT where keys are nested too
- * deep. */
+ * Through the rows that modules registered (CfSearchKey), so that every command with a search program
+ * (SEARCH, SORT, THREAD) takes every key. The caller owns the nodes. NULL: CF_ERROR_BAD, or CF_ERROR_LIMIT
+ * where keys are nested too deep. */
 
-/* One search-key: a name and its arguments, a sequence-set (which names messages of the view; numbers beyond the last
- * name none), or keys in parentheses. */
+/* One search-key: a name and its arguments, a sequence-set (which names messages of the view; numbers beyond
+ * the last name none), or keys in parentheses. */
 CF_API CfSearchNode *cf_call_parse_search_key (CfCommandCall *call, CfInput *input, GError **error);
 /* One or more, separated by spaces, all of which must match. */
 CF_API CfSearchNode *cf_call_parse_search_keys (CfCommandCall *call, CfInput *input, GError **error);
 /* The charset of the strings of the keys that are read from now on. CF_ERROR_BADCHARSET: nobody knows it. */
 CF_API gboolean cf_call_set_search_charset (CfCommandCall *call, const char *charset, GError **error);
-/* For a key's parser: an astring of that charset as UTF-8. The caller frees. Without a charset, or with US-ASCII, octets
- * beyond ASCII are taken to be UTF-8. CF_ERROR_BAD: they are not of the charset. */
-CF_API gboolean cf_call_parse_search_text (CfCommandCall *call, CfInput *input, char **out_text, GError **error);
+/* For a key's parser: an astring of that charset as UTF-8. The caller frees. Without a charset, or with
+ * US-ASCII, octets beyond ASCII are taken to be UTF-8. CF_ERROR_BAD: they are not of the charset. */
+CF_API gboolean cf_call_parse_search_text (CfCommandCall *call, CfInput *input, char **out_text,
+                                           GError **error);
 
 /* ---- Writing responses ------------------------------------------------------------------------------- */
 

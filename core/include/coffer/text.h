@@ -1,7 +1,7 @@
 /* coffer/text.h - from a message's octets to text: transfer encodings, charsets, RFC 2047 words.
  *
- * What core's own scanner uses, for modules that look into content. Both decoders work slice by slice, in bounded memory,
- * and their result does not depend on how the octets are sliced. One owner at a time; no I/O.
+ * What core's own scanner uses, for modules that look into content. Both decoders work slice by slice, in
+ * bounded memory, and their result does not depend on how the octets are sliced. One owner at a time; no I/O.
  */
 #ifndef COFFER_TEXT_H
 #define COFFER_TEXT_H
@@ -47,8 +47,8 @@ CF_API char *cf_text_to_utf8 (const guint8 *data, gsize length, const char *char
 
 /* ---- Header fields ----------------------------------------------------------------------------------- */
 
-/* A field's raw value (or a whole field) as UTF-8: unfolded, RFC 2047 words decoded, trimmed. @length -1: up to the NUL.
- * The caller frees. */
+/* A field's raw value (or a whole field) as UTF-8: unfolded, RFC 2047 words decoded, trimmed. @length -1: up
+ * to the NUL. The caller frees. */
 CF_API char *cf_header_decode (const char *raw, gssize length);
 
 G_END_DECLS

@@ -16,10 +16,10 @@ G_BEGIN_DECLS
  * flag, CPM's \read-report-sent included, is a keyword. */
 typedef enum {
   CF_FLAG_ANSWERED = 1 << 0,
-  CF_FLAG_FLAGGED  = 1 << 1,
-  CF_FLAG_DELETED  = 1 << 2,
-  CF_FLAG_SEEN     = 1 << 3,
-  CF_FLAG_DRAFT    = 1 << 4,
+  CF_FLAG_FLAGGED = 1 << 1,
+  CF_FLAG_DELETED = 1 << 2,
+  CF_FLAG_SEEN = 1 << 3,
+  CF_FLAG_DRAFT = 1 << 4,
 } CfFlags;
 
 #define CF_FLAG_ALL 0x1f
@@ -108,8 +108,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfSource, cf_source_unref)
 
 /* ---- Attributes ----------------------------------------------------------------------------------------
  *
- * Small ordered key/value pairs of an account, a mailbox or a message. Keys are text, compared octet by octet,
- * at most CF_ATTRIBUTE_KEY_MAX octets; by convention "module/name", such as "acl/lookup". Values are octets. */
+ * Small ordered key/value pairs of an account, a mailbox or a message. Keys are text, compared octet by
+ * octet, at most CF_ATTRIBUTE_KEY_MAX octets; by convention "module/name", such as "acl/lookup". Values are
+ * octets. */
 #define CF_ATTRIBUTE_KEY_MAX   250
 #define CF_ATTRIBUTE_VALUE_MAX (64 * 1024)
 
@@ -133,13 +134,13 @@ typedef guint64 CfObjectId;  /* never 0, never reused; names a part kept apart *
 
 /* Special-use attributes (RFC 6154, 2); bits, as a mailbox may have several. */
 typedef enum {
-  CF_SPECIAL_USE_ALL       = 1 << 0,
-  CF_SPECIAL_USE_ARCHIVE   = 1 << 1,
-  CF_SPECIAL_USE_DRAFTS    = 1 << 2,
-  CF_SPECIAL_USE_FLAGGED   = 1 << 3,
-  CF_SPECIAL_USE_JUNK      = 1 << 4,
-  CF_SPECIAL_USE_SENT      = 1 << 5,
-  CF_SPECIAL_USE_TRASH     = 1 << 6,
+  CF_SPECIAL_USE_ALL = 1 << 0,
+  CF_SPECIAL_USE_ARCHIVE = 1 << 1,
+  CF_SPECIAL_USE_DRAFTS = 1 << 2,
+  CF_SPECIAL_USE_FLAGGED = 1 << 3,
+  CF_SPECIAL_USE_JUNK = 1 << 4,
+  CF_SPECIAL_USE_SENT = 1 << 5,
+  CF_SPECIAL_USE_TRASH = 1 << 6,
   CF_SPECIAL_USE_IMPORTANT = 1 << 7, /* RFC 8457 */
 } CfSpecialUse;
 

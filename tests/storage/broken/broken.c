@@ -41,8 +41,8 @@ stale_uids (CfStore *store, CfWriteBatch *batch, const CfUidSet *wanted)
   return uids;
 }
 
-/* +FLAGS as a replacement by flags and keywords that were read before the lock was taken. Only for one
- * message. */
+/* +FLAGS as a replacement by flags and keywords that were read before the lock was taken. Only
+ * for one message. */
 static void
 stale_flags (CfStore *store, CfWriteBatch *batch, CfWriteOp *op, CfKeywords **out_keywords)
 {

@@ -49,16 +49,19 @@ gboolean trips_leave (TripsSlot slot, gboolean ok, GError **error);
 /* Octets that the read slot gave its sink. */
 void trips_count_octets (gsize octets);
 
-/* "commit 3 read 1 octets 4096 held 0": what has been counted, and how many calls are held now. The caller
- * frees. */
+/* "commit 3 read 1 octets 4096 held 0": what has been counted, and how many calls are held now.
+ * The caller frees. */
 char *trips_describe (void);
 
 /* "SLOT ACTION [N [TIMES]]": from the N-th call of the slot from now on (default: the next), TIMES calls
- * (default: every one) go wrong. SLOT is a slot's name or "all". ACTION is unavailable, unknown fails with
- * that error, without having called the wrapped slot done-unavailable, done-unknown  the same, having called
- * it delay=MS                        calls it so many milliseconds late hold                            calls
- * it when the faults are cleared kill, done-kill                 the process dies at once, before or after
- * the call "none" clears all faults. FALSE with CF_ERROR_BAD. */
+ * (default: every one) go wrong. SLOT is a slot's name or "all". "none" clears all faults. FALSE with
+ * CF_ERROR_BAD. ACTION is one of
+ *
+ * - unavailable, unknown: fails with that error, without having called the wrapped slot;
+ * - done-unavailable, done-unknown: the same, having called it;
+ * - delay=MS: calls it so many milliseconds late;
+ * - hold: calls it when the faults are cleared;
+ * - kill, done-kill: the process dies at once, before or after the call. */
 gboolean trips_set_fault (const char *text, GError **error);
 
 G_END_DECLS
