@@ -394,6 +394,15 @@ session_is_waiting_for_input (CfSession *session)
   return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
 }
 
+static gboolean
+session_has_input (CfSession *session)
+{
+  gsize length;
+
+  cf_conn_peek (session->conn, &length);
+  return length > 0;
+}
+
 static CfRun
 session_timeout (CfSession *session)
 {
@@ -426,6 +435,9 @@ session_rest (CfSession *session)
   if (for_input && session->view != NULL && session->demote_at == 0 && !cf_selected_is_demoted (session))
     session->demote_at = g_get_monotonic_time () + DEMOTE_AFTER_US;
   session_arm (session);
+  /* The line that a command waits for may have come with the command: no event will tell of it again. */
+  if (for_input && session_has_input (session))
+    return CF_RUN_MORE;
   return for_input ? CF_RUN_DONE : CF_RUN_WAIT;
 }
 
