@@ -29,6 +29,12 @@ cf_output_new (guint options)
 }
 
 void
+cf_output_set_options (CfOutput *output, guint options)
+{
+  output->options = options;
+}
+
+void
 cf_output_free (CfOutput *output)
 {
   if (output == NULL)

@@ -16,6 +16,7 @@ typedef enum {
 
 /* @options: CfOutputOptions. */
 CfOutput *cf_output_new (guint options);
+void cf_output_set_options (CfOutput *output, guint options);
 /* NULL is allowed. */
 void cf_output_free (CfOutput *output);
 

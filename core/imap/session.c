@@ -19,30 +19,21 @@
 
 /* ---- Settings of the reader and the output ---- */
 
-static guint
-session_output_options (void)
+/* What SIGHUP may have changed holds from the next octets on. */
+static void
+session_take_settings (CfSession *session)
 {
-  return cf_settings_get ()->show_read_report_sent ? 0 : CF_OUTPUT_HIDE_READ_REPORT_SENT;
-}
+  const CfSettings *settings = cf_settings_get ();
+  CfCommandReaderConfig *config = &session->reader_config;
 
-static const CfCommandReaderConfig *
-session_reader_config (void)
-{
-  static CfCommandReaderConfig config;
-  static gsize once;
-
-  if (g_once_init_enter (&once)) {
-    const CfSettings *settings = cf_settings_get ();
-
-    config.command_max = settings->command_max;
-    config.literal_max = settings->literal_max;
-    config.append_limit = settings->append_limit;
-    config.spool_threshold = settings->spool_threshold;
-    config.spool_directory = settings->spool_dir;
-    config.input_options = settings->accept_read_report_sent ? CF_INPUT_READ_REPORT_SENT : 0;
-    g_once_init_leave (&once, 1);
-  }
-  return &config;
+  config->command_max = settings->command_max;
+  config->literal_max = settings->literal_max;
+  config->append_limit = settings->append_limit;
+  config->spool_threshold = settings->spool_threshold;
+  config->spool_directory = settings->spool_dir;
+  config->input_options = settings->accept_read_report_sent ? CF_INPUT_READ_REPORT_SENT : 0;
+  cf_output_set_options (session->output,
+                         settings->show_read_report_sent ? 0 : CF_OUTPUT_HIDE_READ_REPORT_SENT);
 }
 
 /* A command's literals are taken only if the command itself would be. */
@@ -73,8 +64,9 @@ session_new (CfConn *conn)
   session->conn = conn;
   session->ref = cf_conn_get_ref (conn);
   session->identity.struct_size = sizeof session->identity;
-  session->reader = cf_command_reader_new (session_reader_config (), session_judge_literals, session);
-  session->output = cf_output_new (session_output_options ());
+  session->reader = cf_command_reader_new (&session->reader_config, session_judge_literals, session);
+  session->output = cf_output_new (0);
+  session_take_settings (session);
   return session;
 }
 
@@ -246,6 +238,7 @@ session_feed (CfSession *session, const guint8 *data, gsize length, gsize *out_c
   if (session->call != NULL)
     return cf_command_reader_read_line (session->reader, data, length, session->call->wants_line,
                                         out_consumed, &session->call->line, error);
+  session_take_settings (session);
   return cf_command_reader_feed (session->reader, data, length, out_consumed, error);
 }
 

@@ -18,6 +18,7 @@ G_BEGIN_DECLS
 struct _CfSession {
   CfConn *conn;
   CfConnRef ref;
+  CfCommandReaderConfig reader_config;
   CfCommandReader *reader;
   CfOutput *output;
   CfCommandCall *call; /* NULL: waiting for a command */
