@@ -14,9 +14,6 @@
 #include "module/registry.h"
 #include "module/settings.h"
 
-/* An idle session's view gives its snapshot back after so long. */
-#define DEMOTE_AFTER_US (5 * G_USEC_PER_SEC)
-
 /* ---- Settings of the reader and the output ---- */
 
 /* What SIGHUP may have changed holds from the next octets on. */
@@ -426,7 +423,7 @@ session_rest (CfSession *session)
     return CF_RUN_CLOSE;
   }
   if (for_input && session->view != NULL && session->demote_at == 0 && !cf_selected_is_demoted (session))
-    session->demote_at = g_get_monotonic_time () + DEMOTE_AFTER_US;
+    session->demote_at = g_get_monotonic_time () + cf_settings_get ()->view_idle * G_USEC_PER_SEC;
   session_arm (session);
   /* The line that a command waits for may have come with the command: no event will tell of it again. */
   if (for_input && session_has_input (session))

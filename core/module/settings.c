@@ -73,6 +73,8 @@ static const CfConfigKey imap_keys[] = {
     "A session silent for so long is closed; RFC 3501, 5.4 demands 30 minutes or more"),
   DURATION_KEY ("idle_keepalive", idle_keepalive, "2m", 0, DAY, RELOAD,
     "A client in IDLE is sent a line so often; 0: never"),
+  DURATION_KEY ("view_idle", view_idle, "5s", 1, DAY, RELOAD,
+    "A session silent for so long no longer holds its mailbox's index in memory"),
   INTEGER_KEY ("command_max", command_max, "64k", 8 * KB, 16 * MB, RELOAD,
     "Octets of a command without its literals (RFC 7162, 4: 8k or more)"),
   INTEGER_KEY ("literal_max", literal_max, "1M", KB, GB, RELOAD,

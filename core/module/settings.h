@@ -34,6 +34,7 @@ typedef struct {
                                 ceiling */
   gint64 idle_timeout;
   gint64 idle_keepalive; /* 0: none is sent */
+  gint64 view_idle;
   gint64 command_max;    /* a command without its literals */
   gint64 literal_max;    /* a literal that is not a message */
   gint64 append_limit;
