@@ -7,6 +7,8 @@ typedef struct {
   CfUidSet *uids;
   CfStoreMode mode;
   gboolean silent;
+  CfSnapshot *before; /* with silent: what the client knows, but for those it had not been told of */
+  CfUidSet *untold;   /* NULL: none */
   guint flags;
   CfKeywords *keywords;
   CfWriting writing;
@@ -22,6 +24,8 @@ store_free (gpointer data)
 
   cf_writing_clear (&self->writing);
   g_clear_pointer (&self->uids, cf_uid_set_free);
+  g_clear_pointer (&self->untold, cf_uid_set_free);
+  g_clear_pointer (&self->before, cf_snapshot_unref);
   cf_keywords_unref (self->keywords);
   g_free (self);
 }
@@ -77,6 +81,10 @@ store_start (CfCommandCall *call, Store *self, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "The mailbox is selected read-only");
     return FALSE;
   }
+  if (self->silent) {
+    self->before = cf_snapshot_ref (cf_view_get_snapshot (session->view));
+    self->untold = cf_view_dup_dirty (session->view);
+  }
   return cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name, 0, NULL, &op, 1,
                            error);
 }
@@ -85,20 +93,20 @@ store_start (CfCommandCall *call, Store *self, GError **error)
 static gboolean
 store_is_expected (const Store *self, const CfIndexRow *row)
 {
-  g_autoptr (CfKeywords) missing = NULL;
+  g_autoptr (CfKeywords) keywords = NULL;
+  const CfIndexRow *was;
 
-  switch (self->mode) {
-  case CF_STORE_REPLACE:
+  if (self->mode == CF_STORE_REPLACE)
     return row->flags == self->flags && row->keywords == self->keywords;
-  case CF_STORE_ADD:
-    missing = cf_keywords_minus (self->keywords, (CfKeywords *) row->keywords);
-    return (row->flags & self->flags) == self->flags && missing == NULL;
-  case CF_STORE_REMOVE:
-    missing = cf_keywords_minus (self->keywords, (CfKeywords *) row->keywords);
-    return (row->flags & self->flags) == 0
-           && cf_keywords_get_n (missing) == cf_keywords_get_n (self->keywords);
+  was = cf_snapshot_lookup_uid (self->before, row->uid, NULL);
+  if (was == NULL || (self->untold != NULL && cf_uid_set_contains (self->untold, row->uid)))
+    return FALSE;
+  if (self->mode == CF_STORE_ADD) {
+    keywords = cf_keywords_union ((CfKeywords *) was->keywords, self->keywords);
+    return row->flags == (was->flags | self->flags) && row->keywords == keywords;
   }
-  return FALSE;
+  keywords = cf_keywords_minus ((CfKeywords *) was->keywords, self->keywords);
+  return row->flags == (was->flags & ~self->flags) && row->keywords == keywords;
 }
 
 /* Every message's new flags, as far as the output takes them. */

@@ -458,6 +458,12 @@ cf_view_sync (CfView *view, gboolean allow_expunge, CfViewSink *sink)
   return TRUE;
 }
 
+CfUidSet *
+cf_view_dup_dirty (const CfView *view)
+{
+  return view->dirty != NULL ? cf_uid_set_copy (view->dirty) : NULL;
+}
+
 void
 cf_view_forget_dirty (CfView *view, guint32 uid, guint64 modseq)
 {

@@ -87,6 +87,9 @@ struct _CfViewSink {
  * (nothing is told: advance it first). */
 gboolean cf_view_sync (CfView *view, gboolean allow_expunge, CfViewSink *sink);
 
+/* UIDs in the view whose flags have changed and were not told. NULL: none. The caller frees. */
+CfUidSet *cf_view_dup_dirty (const CfView *view);
+
 /* The session has told (or, for .SILENT, need not tell) the change of @uid at @modseq itself. A later change
  * stays to be told. With .SILENT only where the row has the flags that the client works out by itself:
  * another session's change can be part of the same commit and have the same MODSEQ (RFC 3501, 6.4.6). */
