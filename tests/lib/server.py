@@ -32,17 +32,20 @@ class Server:
 
     @config: {group: {key: value}} beyond the usual. @modules: loaded behind the usual ones. @counting: the
     backend is wrapped by tests/storage/counting. @command: goes before cofferd, such as strace and its options.
-    The accounts of @users exist (cofferctl), with PASSWORD.
+    The accounts of @users exist (cofferctl), with PASSWORD. @descriptors stay open in the process.
     """
 
-    def __init__(self, build, backend='memory', config=None, modules=(), counting=False, command=(), users=()):
+    def __init__(self, build, backend='memory', config=None, modules=(), counting=False, command=(), users=(),
+                 descriptors=()):
         self.build = Path(build).resolve()
         self.folder = Path(tempfile.mkdtemp(prefix='coffer-test.'))
         self.config_path = self.folder / 'coffer.conf'
         self.log_path = self.folder / 'log'
         self.command = list(command)
+        self.descriptors = descriptors
         self.process = None
-        self.addresses = {}
+        self.ready = []      # the addresses as cofferd tells them
+        self.addresses = {}  # {scheme: (host, port)} of those with IPv4
         modules = ['auth', 'search', f'storage-{backend}', *(['counting'] if counting else []), *modules]
         self.groups = {
             'server': {'listen': 'imap://127.0.0.1:0', 'control_socket': f'{self.folder}/control',
@@ -106,12 +109,13 @@ class Server:
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen([*self.command, self.build / 'core/cofferd', '--config', self.config_path],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                            env=self._environment())
+                                            env=self._environment(), pass_fds=self.descriptors)
         ready, _, _ = select.select([self.process.stdout], [], [], START_TIMEOUT)
         line = self.process.stdout.readline().decode() if ready else ''
-        found = re.findall(r' (\w+)://([\d.]+):(\d+)', line)
-        if not line.startswith('ready') or not found:
+        if not line.startswith('ready'):
             raise ServerError(f'cofferd did not become ready: {line}{self.log()}')
+        self.ready = line.split()[1:]
+        found = re.findall(r' (\w+)://([\d.]+):(\d+)', line)
         self.addresses = {scheme: (host, int(port)) for scheme, host, port in found}
 
     def restart(self):

@@ -19,16 +19,16 @@ signing_key
 
 
 class DialogueServer(Server):
-    """@extra is ((group, "key=value"), ...) beyond the usual configuration."""
+    """@extra is ((group, "key=value"), ...) beyond the usual configuration; @options are Server's."""
 
-    def __init__(self, build, backend, extra=()):
+    def __init__(self, build, backend, extra=(), **options):
         self.lock = threading.Lock()
         self.crashes = []
         config = {'server': {'tls_certificate': '{folder}/cert.pem', 'tls_key': '{folder}/key.pem'}}
         for group, setting in extra:
             name, _, value = setting.partition('=')
             config.setdefault(group, {})[name] = value
-        super().__init__(build, backend, config)
+        super().__init__(build, backend, config, **options)
 
     def _write_config(self):
         key, certificate, template = (self.folder / name for name in ('key.pem', 'cert.pem', 'template'))
