@@ -80,7 +80,7 @@ print_config (const char *path)
   g_autoptr (GError) error = NULL;
   g_autofree char *text = cf_server_describe_config (path, &error);
 
-  if (!text)
+  if (text == NULL)
     return fail (EX_CONFIG, error);
   return fputs (text, stdout) < 0 || fflush (stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -91,7 +91,7 @@ check_config (const char *path)
   g_autoptr (GError) error = NULL;
   g_autoptr (CfServer) server = cf_server_new (path, &error);
 
-  if (!server)
+  if (server == NULL)
     return fail (EX_CONFIG, error);
   g_print ("OK\n");
   return EXIT_SUCCESS;
@@ -117,7 +117,7 @@ serve (const char *path)
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   Daemon daemon = { server, loop };
 
-  if (!server)
+  if (server == NULL)
     return fail (EX_CONFIG, error);
   g_unix_signal_add (SIGTERM, on_terminate, &daemon);
   g_unix_signal_add (SIGINT, on_terminate, &daemon);
@@ -183,7 +183,7 @@ main (int argc, char **argv)
   }
   if (options.print)
     return print_config (config);
-  if (!config)
+  if (config == NULL)
     config = g_strdup (CF_DEFAULT_CONFIG);
   return options.check ? check_config (config) : serve (config);
 }

@@ -82,7 +82,7 @@ fill_tables (CfConfig *config, GError **error)
     return FALSE;
   cf_log_set_level (cf_settings_get ()->log_level);
   cf_registry_open (config);
-  if (!register_core (error) || !(config ? load_modules (config, error) : cf_loader_load_all (error)))
+  if (!register_core (error) || !(config != NULL ? load_modules (config, error) : cf_loader_load_all (error)))
     return FALSE;
   cf_registry_freeze ();
   return cf_config_check_unclaimed (config, error);
@@ -101,7 +101,7 @@ cf_server_describe_config (const char *config_path, GError **error)
   g_autoptr (CfConfig) config = NULL;
   GString *text = NULL;
 
-  if (config_path && !(config = cf_config_load (config_path, error)))
+  if (config_path != NULL && (config = cf_config_load (config_path, error)) == NULL)
     return NULL;
   if (fill_tables (config, error)) {
     text = g_string_new (NULL);
@@ -109,7 +109,7 @@ cf_server_describe_config (const char *config_path, GError **error)
     cf_registry_describe_config (text);
   }
   clear_tables ();
-  return text ? g_string_free (text, FALSE) : NULL;
+  return text != NULL ? g_string_free (text, FALSE) : NULL;
 }
 
 /* ---- Checks ------------------------------------------------------------------------------------------ */
@@ -121,7 +121,7 @@ check_listen (const CfSettings *settings, CfConfig *config, GError **error)
     gboolean tls = FALSE;
     gboolean good = cf_net_check_listen (settings->listen[i], cf_registry_get_protocols (), &tls, error);
 
-    if (good && tls && !settings->tls_certificate) {
+    if (good && tls && settings->tls_certificate == NULL) {
       g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: needs tls_certificate", settings->listen[i]);
       good = FALSE;
     }
@@ -139,11 +139,12 @@ check_storage (const CfSettings *settings, CfConfig *config, GError **error)
   const char *const *names = cf_registry_get_storage_names ();
   g_autofree char *list = NULL;
 
-  if (settings->storage_class && cf_registry_lookup_storage (settings->storage_class))
+  if (settings->storage_class != NULL && cf_registry_lookup_storage (settings->storage_class) != NULL)
     return TRUE;
   list = g_strjoinv (", ", (char **) names);
   g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "no loaded module has a storage class '%s' (there is: %s)",
-               settings->storage_class ? settings->storage_class : "", names[0] ? list : "none");
+               settings->storage_class != NULL ? settings->storage_class : "",
+               names[0] != NULL ? list : "none");
   cf_config_prefix_error (config, "storage", "class", error);
   return FALSE;
 }
@@ -151,7 +152,7 @@ check_storage (const CfSettings *settings, CfConfig *config, GError **error)
 static gboolean
 check_user (const CfSettings *settings, CfConfig *config, GError **error)
 {
-  if (!settings->user || cf_system_check_user (settings->user, error))
+  if (settings->user == NULL || cf_system_check_user (settings->user, error))
     return TRUE;
   cf_config_prefix_error (config, "server", "user", error);
   return FALSE;
@@ -176,7 +177,7 @@ set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **erro
     .client_ca = settings->tls_client_ca,
   };
 
-  if (!settings->tls_certificate || cf_net_set_tls (net, &tls, error))
+  if (settings->tls_certificate == NULL || cf_net_set_tls (net, &tls, error))
     return TRUE;
   cf_config_prefix_error (config, "server", "tls_certificate", error);
   return FALSE;
@@ -215,13 +216,13 @@ cf_server_new (const char *config_path, GError **error)
   const CfSettings *settings = cf_settings_get ();
 
   server->config = cf_config_load (config_path, error);
-  if (!server->config || !fill_tables (server->config, error))
+  if (server->config == NULL || !fill_tables (server->config, error))
     return NULL;
   if (!check_user (settings, server->config, error) || !check_storage (settings, server->config, error)
       || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error))
     return NULL;
   server->net = new_net (server, error);
-  if (!server->net || !set_tls (server->net, settings, server->config, error))
+  if (server->net == NULL || !set_tls (server->net, settings, server->config, error))
     return NULL;
   return g_steal_pointer (&server);
 }
@@ -236,7 +237,7 @@ listen_for_control (CfServer *server, const char *path, GError **error)
   if (!cf_net_listen (server->net, text, cf_registry_get_protocols (), error))
     return FALSE;
   if (chmod (path, 0600) == 0
-      && (!cf_settings_get ()->user || cf_system_give_file (path, cf_settings_get ()->user)))
+      && (cf_settings_get ()->user == NULL || cf_system_give_file (path, cf_settings_get ()->user)))
     return TRUE;
   g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "%s: %s", path, g_strerror (errno));
   return FALSE;
@@ -252,7 +253,7 @@ listen_all (CfServer *server, GError **error)
     if (!cf_net_listen (server->net, settings->listen[i], protocols, error))
       return FALSE;
   }
-  if (settings->control_socket && !listen_for_control (server, settings->control_socket, error))
+  if (settings->control_socket != NULL && !listen_for_control (server, settings->control_socket, error))
     return FALSE;
   cf_net_listen_check_activation (server->net);
   return TRUE;
@@ -319,7 +320,7 @@ cf_server_start (CfServer *server, GError **error)
   cf_system_raise_file_limit ();
   if (!listen_all (server, error))
     return FALSE;
-  if (settings->user && !cf_system_become_user (settings->user, error))
+  if (settings->user != NULL && !cf_system_become_user (settings->user, error))
     return FALSE;
   return open_store (server, error) && cf_net_start (server->net, error);
 }
@@ -329,7 +330,7 @@ cf_server_start_private (CfServer *server, GError **error)
 {
   const CfSettings *settings = cf_settings_get ();
 
-  if (settings->user && !cf_system_become_user (settings->user, error))
+  if (settings->user != NULL && !cf_system_become_user (settings->user, error))
     return FALSE;
   return open_store (server, error) && cf_net_start (server->net, error);
 }
@@ -355,7 +356,7 @@ claim_modules_to_come (const CfSettings *fresh, CfConfig *config)
   for (guint i = 0; fresh->modules[i]; i++) {
     g_autofree char *group = g_strdelimit (g_strdup (fresh->modules[i]), "_", '-');
 
-    if (!cf_registry_lookup_module (group))
+    if (cf_registry_lookup_module (group) == NULL)
       cf_config_claim (config, group);
   }
 }
@@ -366,7 +367,7 @@ apply_changes (CfConfigChanges *changes)
   g_auto (GStrv) waiting = cf_config_changes_apply (changes);
 
   cf_log_set_level (cf_settings_get ()->log_level);
-  if (waiting[0]) {
+  if (waiting[0] != NULL) {
     g_autofree char *names = g_strjoinv (", ", waiting);
 
     g_warning ("Changed in the configuration, but only a restart applies it: %s", names);
@@ -386,7 +387,7 @@ reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **
   if (!cf_config_check_unclaimed (config, error) || !check_listen (fresh, config, error)
       || !set_tls (server->net, fresh, config, error))
     return FALSE;
-  if (!fresh->tls_certificate && cf_net_has_tls (server->net))
+  if (fresh->tls_certificate == NULL && cf_net_has_tls (server->net))
     g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");
   apply_changes (changes);
   return TRUE;
@@ -399,7 +400,7 @@ cf_server_reload (CfServer *server, GError **error)
   CfSettings fresh = { 0 };
   gboolean good;
 
-  if (!config)
+  if (config == NULL)
     return FALSE;
   good = reload_checked (server, config, &fresh, error);
   cf_settings_clear (&fresh);
@@ -421,7 +422,7 @@ cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointe
 void
 cf_server_free (CfServer *server)
 {
-  if (!server)
+  if (server == NULL)
     return;
   if (server->net != NULL)
     cf_net_stop (server->net);

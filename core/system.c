@@ -31,7 +31,7 @@ lookup_user (const char *user, GError **error)
 
   errno = 0;
   entry = getpwnam (user);
-  if (!entry)
+  if (entry == NULL)
     g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "user %s: %s", user,
                  errno ? g_strerror (errno) : "there is no such user");
   return entry;
@@ -51,7 +51,7 @@ cf_system_give_file (const char *path, const char *user)
   if (geteuid () != 0)
     return TRUE;
   entry = getpwnam (user);
-  return entry && lchown (path, entry->pw_uid, entry->pw_gid) == 0;
+  return entry != NULL && lchown (path, entry->pw_uid, entry->pw_gid) == 0;
 }
 
 gboolean
@@ -62,7 +62,7 @@ cf_system_become_user (const char *user, GError **error)
   if (geteuid () != 0)
     return TRUE;
   entry = lookup_user (user, error);
-  if (!entry)
+  if (entry == NULL)
     return FALSE;
   if (initgroups (entry->pw_name, entry->pw_gid) == 0 && setgid (entry->pw_gid) == 0
       && setuid (entry->pw_uid) == 0)
@@ -76,7 +76,7 @@ cf_system_notify (const char *state)
 {
   const char *path = g_getenv ("NOTIFY_SOCKET");
   struct sockaddr_un address = { .sun_family = AF_UNIX };
-  gsize length = path ? strlen (path) : 0;
+  gsize length = path != NULL ? strlen (path) : 0;
   int fd;
 
   if (length < 2 || length >= sizeof address.sun_path || (*path != '/' && *path != '@'))

@@ -199,7 +199,7 @@ cf_log (GLogLevelFlags level, const CfLogContext *context, const char *format, .
 
   if (!cf_log_is_enabled (level))
     return;
-  if (!context)
+  if (context == NULL)
     context = &nobody;
   va_start (args, format);
   message = g_strdup_vprintf (format, args);
@@ -213,13 +213,13 @@ cf_log (GLogLevelFlags level, const CfLogContext *context, const char *format, .
     g_snprintf (session, sizeof session, "%" G_GUINT64_FORMAT, context->session);
     ADD (FIELD_PREFIX "SESSION", session);
   }
-  if (context->user)
+  if (context->user != NULL)
     ADD (FIELD_PREFIX "USER", context->user);
-  if (context->peer)
+  if (context->peer != NULL)
     ADD (FIELD_PREFIX "PEER", context->peer);
-  if (context->command)
+  if (context->command != NULL)
     ADD (FIELD_PREFIX "COMMAND", context->command);
-  if (context->module)
+  if (context->module != NULL)
     ADD (FIELD_PREFIX "MODULE", context->module);
 #undef ADD
   g_log_structured_array (level, fields, n);

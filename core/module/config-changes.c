@@ -43,7 +43,7 @@ cf_config_changes_collect (CfConfigChanges *changes, CfConfig *config, const cha
 {
   CfConfigValue *values = cf_config_read (config, group, keys, row_size, n, error);
 
-  if (!values)
+  if (values == NULL)
     return FALSE;
   for (guint i = 0; i < n; i++) {
     Change *change;
@@ -87,7 +87,7 @@ cf_config_changes_apply (CfConfigChanges *changes)
 void
 cf_config_changes_free (CfConfigChanges *changes)
 {
-  if (!changes)
+  if (changes == NULL)
     return;
   g_ptr_array_unref (changes->changes);
   g_free (changes);

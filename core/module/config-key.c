@@ -77,10 +77,10 @@ format_number (gint64 number, const Unit *units)
   const Unit *best = NULL;
 
   for (; units->letter; units++) {
-    if (number != 0 && number % units->factor == 0 && (!best || units->factor > best->factor))
+    if (number != 0 && number % units->factor == 0 && (best == NULL || units->factor > best->factor))
       best = units;
   }
-  if (!best)
+  if (best == NULL)
     return g_strdup_printf ("%" G_GINT64_FORMAT, number);
   return g_strdup_printf ("%" G_GINT64_FORMAT "%c", number / best->factor, best->letter);
 }
@@ -124,7 +124,7 @@ parse_bounded (const CfConfigKey *key, const char *text, gint64 *out, GError **e
 static gboolean
 parse_choice (const CfConfigKey *key, const char *text, const char **out, GError **error)
 {
-  g_auto (GStrv) choices = g_strsplit (key->choices ? key->choices : "", ";", -1);
+  g_auto (GStrv) choices = g_strsplit (key->choices != NULL ? key->choices : "", ";", -1);
 
   if (!g_strv_contains ((const char *const *) choices, text)) {
     g_autofree char *list = g_strjoinv (", ", choices);
@@ -158,24 +158,24 @@ gboolean
 cf_config_key_parse (const CfConfigKey *key, const char *text, const char *directory,
                      CfConfigValue *out_value, GError **error)
 {
-  if (!text)
+  if (text == NULL)
     text = key->default_text;
   *out_value = (CfConfigValue){ 0 };
   switch (key->type) {
   case CF_CONFIG_BOOLEAN:
-    return parse_boolean (text ? text : "false", &out_value->number, error);
+    return parse_boolean (text != NULL ? text : "false", &out_value->number, error);
   case CF_CONFIG_INTEGER:
   case CF_CONFIG_DURATION:
-    return parse_bounded (key, text ? text : "0", &out_value->number, error);
+    return parse_bounded (key, text != NULL ? text : "0", &out_value->number, error);
   case CF_CONFIG_CHOICE:
-    return !text || parse_choice (key, text, &out_value->choice, error);
+    return text == NULL || parse_choice (key, text, &out_value->choice, error);
   case CF_CONFIG_LIST:
-    return parse_list (text ? text : "", &out_value->list, error);
+    return parse_list (text != NULL ? text : "", &out_value->list, error);
   case CF_CONFIG_STRING:
-    out_value->text = text && *text ? g_strdup (text) : NULL;
+    out_value->text = text != NULL && *text ? g_strdup (text) : NULL;
     return TRUE;
   case CF_CONFIG_FILE:
-    out_value->text = text && *text ? g_canonicalize_filename (text, directory) : NULL;
+    out_value->text = text != NULL && *text ? g_canonicalize_filename (text, directory) : NULL;
     return TRUE;
   }
   return refuse (error, "a type that this core does not know");
@@ -235,7 +235,8 @@ list_equal (char *const *a, char *const *b)
 {
   static char *const empty[] = { NULL };
 
-  return g_strv_equal ((const char *const *) (a ? a : empty), (const char *const *) (b ? b : empty));
+  return g_strv_equal ((const char *const *) (a != NULL ? a : empty),
+                       (const char *const *) (b != NULL ? b : empty));
 }
 
 gboolean
@@ -293,9 +294,10 @@ type_name (CfConfigType type)
 void
 cf_config_key_describe (const CfConfigKey *key, GString *out)
 {
-  const char *text = key->default_text ? key->default_text : "";
+  const char *text = key->default_text != NULL ? key->default_text : "";
 
-  g_string_append_printf (out, "# %s\n# %s", key->help ? key->help : key->name, type_name (key->type));
+  g_string_append_printf (out, "# %s\n# %s", key->help != NULL ? key->help : key->name,
+                          type_name (key->type));
   if (key->type == CF_CONFIG_CHOICE)
     g_string_append_printf (out, " %s", key->choices);
   if ((key->type == CF_CONFIG_INTEGER || key->type == CF_CONFIG_DURATION) && key_is_bounded (key)) {

@@ -77,7 +77,7 @@ config_lookup_group (const CfConfig *config, const char *name)
 static Entry *
 group_lookup_entry (const Group *group, const char *key)
 {
-  for (guint i = 0; group && i < group->entries->len; i++) {
+  for (guint i = 0; group != NULL && i < group->entries->len; i++) {
     Entry *entry = group->entries->pdata[i];
 
     if (strcmp (entry->key, key) == 0)
@@ -105,7 +105,7 @@ parse_group (CfConfig *config, char *text, guint line, GError **error)
   if (!is_name (text + 1))
     return config_refuse (config, line, error, "'%s' is no name of a group", text + 1);
   earlier = config_lookup_group (config, text + 1);
-  if (earlier)
+  if (earlier != NULL)
     return config_refuse (config, line, error, "group [%s] is in line %u already", earlier->name,
                           earlier->line);
 
@@ -125,16 +125,16 @@ parse_entry (CfConfig *config, char *text, guint line, GError **error)
   const Entry *earlier;
   Entry *entry;
 
-  if (!equals)
+  if (equals == NULL)
     return config_refuse (config, line, error, "neither '[group]' nor 'key = value' nor a comment");
-  if (!group)
+  if (group == NULL)
     return config_refuse (config, line, error, "a key before the first [group]");
   *equals = 0;
   g_strchomp (text);
   if (!is_name (text))
     return config_refuse (config, line, error, "'%s' is no name of a key", text);
   earlier = group_lookup_entry (group, text);
-  if (earlier)
+  if (earlier != NULL)
     return config_refuse (config, line, error, "key '%s' is in line %u already", text, earlier->line);
 
   entry = g_new0 (Entry, 1);
@@ -198,7 +198,7 @@ cf_config_load (const char *path, GError **error)
 void
 cf_config_free (CfConfig *config)
 {
-  if (!config)
+  if (config == NULL)
     return;
   g_free (config->path);
   g_free (config->directory);
@@ -225,10 +225,10 @@ cf_config_prefix_error (const CfConfig *config, const char *group, const char *k
 {
   const Entry *entry;
 
-  if (!config || !error || !*error || g_str_has_prefix ((*error)->message, config->path))
+  if (config == NULL || error == NULL || *error == NULL || g_str_has_prefix ((*error)->message, config->path))
     return;
   entry = group_lookup_entry (config_lookup_group (config, group), key);
-  if (entry)
+  if (entry != NULL)
     g_prefix_error (error, "%s:%u: ", config->path, entry->line);
   else
     g_prefix_error (error, "%s: [%s] %s: ", config->path, group, key);
@@ -256,10 +256,10 @@ read_value (const CfConfig *config, const char *group_name, const Group *group, 
   const Entry *entry = group_lookup_entry (group, key->name);
   g_autoptr (GError) reason = NULL;
 
-  if (cf_config_key_parse (key, entry ? entry->value : NULL, config ? config->directory : NULL, out_value,
-                           &reason))
+  if (cf_config_key_parse (key, entry != NULL ? entry->value : NULL,
+                           config != NULL ? config->directory : NULL, out_value, &reason))
     return TRUE;
-  if (entry)
+  if (entry != NULL)
     return config_refuse (config, entry->line, error, "%s: %s", key->name, reason->message);
   g_set_error (error, CF_ERROR, CF_ERROR_SERVERBUG, "the default of [%s] %s: %s", group_name, key->name,
                reason->message);
@@ -270,13 +270,13 @@ CfConfigValue *
 cf_config_read (CfConfig *config, const char *group_name, const CfConfigKey *keys, gsize row_size, guint n,
                 GError **error)
 {
-  Group *group = config ? config_lookup_group (config, group_name) : NULL;
+  Group *group = config != NULL ? config_lookup_group (config, group_name) : NULL;
   CfConfigValue *values;
   CfConfigKey key;
 
-  if (group)
+  if (group != NULL)
     group->claimed = TRUE;
-  for (guint i = 0; group && i < group->entries->len; i++) {
+  for (guint i = 0; group != NULL && i < group->entries->len; i++) {
     const Entry *entry = group->entries->pdata[i];
 
     if (!table_has_key (keys, row_size, n, entry->key)) {
@@ -310,7 +310,7 @@ cf_config_apply (CfConfig *config, const char *group, const CfConfigKey *keys, g
   CfConfigValue *values = cf_config_read (config, group, keys, row_size, n, error);
   CfConfigKey key;
 
-  if (!values)
+  if (values == NULL)
     return FALSE;
   for (guint i = 0; i < n; i++) {
     cf_row_read (keys, row_size, i, &key, sizeof key);
@@ -325,14 +325,14 @@ cf_config_claim (CfConfig *config, const char *group_name)
 {
   Group *group = config_lookup_group (config, group_name);
 
-  if (group)
+  if (group != NULL)
     group->claimed = TRUE;
 }
 
 gboolean
 cf_config_check_unclaimed (CfConfig *config, GError **error)
 {
-  for (guint i = 0; config && i < config->groups->len; i++) {
+  for (guint i = 0; config != NULL && i < config->groups->len; i++) {
     const Group *group = config->groups->pdata[i];
 
     if (!group->claimed)

@@ -40,7 +40,7 @@ dup_directories (void)
 {
   const char *path = g_getenv ("COFFER_MODULE_PATH");
 
-  return g_strsplit (path && *path ? path : CF_MODULE_DIR, ":", -1);
+  return g_strsplit (path != NULL && *path ? path : CF_MODULE_DIR, ":", -1);
 }
 
 static gboolean
@@ -86,9 +86,9 @@ find (const char *name, guint *out_depth, GError **error)
     if (*directories[i] == 0)
       continue;
     path = find_in (directories[i], dashed, out_depth);
-    if (!path)
+    if (path == NULL)
       path = find_in (directories[i], underlined, out_depth);
-    if (path)
+    if (path != NULL)
       return path;
   }
   looked = g_strjoinv (", ", directories);
@@ -113,7 +113,7 @@ cf_loader_dup_names (void)
     g_autoptr (GDir) dir = g_dir_open (directories[i], 0, NULL);
     const char *entry;
 
-    while (dir && (entry = g_dir_read_name (dir))) {
+    while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL) {
       g_autofree char *stem = g_strdup (entry);
       g_autofree char *path = NULL;
       guint depth;
@@ -121,7 +121,7 @@ cf_loader_dup_names (void)
 
       if (g_str_has_suffix (stem, ".so"))
         stem[strlen (stem) - 3] = 0;
-      if (!is_module_name (stem) || !(path = find_in (directories[i], stem, &depth)))
+      if (!is_module_name (stem) || (path = find_in (directories[i], stem, &depth)) == NULL)
         continue;
       name = dup_name (stem);
       if (g_hash_table_add (seen, name))
@@ -187,7 +187,7 @@ check_file (const char *path, guint n_strict, GError **error)
   char *resolved = realpath (path, NULL);
   struct stat st;
 
-  if (!resolved || stat (path, &st) != 0) {
+  if (resolved == NULL || stat (path, &st) != 0) {
     free (resolved);
     return refuse (error, "%s: %s", path, g_strerror (errno));
   }
@@ -223,10 +223,10 @@ check_abi (const char *path, const CfModuleDescriptor *found, GError **error)
 static gboolean
 check_requirements (const char *path, const CfModuleDescriptor *descriptor, GError **error)
 {
-  for (guint i = 0; descriptor->requires_modules && descriptor->requires_modules[i]; i++) {
+  for (guint i = 0; descriptor->requires_modules != NULL && descriptor->requires_modules[i] != NULL; i++) {
     g_autofree char *required = dup_name (descriptor->requires_modules[i]);
 
-    if (cf_registry_lookup_module (required))
+    if (cf_registry_lookup_module (required) != NULL)
       continue;
     g_set_error (error, CF_ERROR, CF_ERROR_NONEXISTENT,
                  "%s: requires module %s, which must be loaded before it", path, required);
@@ -245,17 +245,17 @@ read_descriptor (GModule *module, const char *path, const char *name, CfModuleDe
   gpointer found;
 
   g_strdelimit (symbol, "-", '_');
-  if (!g_module_symbol (module, symbol, &found) || !found)
+  if (!g_module_symbol (module, symbol, &found) || found == NULL)
     return refuse (error, "%s: no Coffer module of that name: it does not export %s", path, symbol);
   if (!check_abi (path, found, error))
     return FALSE;
   cf_row_read (found, ((const CfModuleDescriptor *) found)->struct_size, 0, out_descriptor,
                sizeof *out_descriptor);
 
-  own_name = dup_name (out_descriptor->name ? out_descriptor->name : "");
+  own_name = dup_name (out_descriptor->name != NULL ? out_descriptor->name : "");
   if (strcmp (own_name, name) != 0)
     return refuse (error, "%s: its descriptor calls it '%s'", path, own_name);
-  if (!out_descriptor->init)
+  if (out_descriptor->init == NULL)
     return refuse (error, "%s: its descriptor lacks init", path);
   return check_requirements (path, out_descriptor, error);
 }
@@ -268,7 +268,7 @@ open_module (const char *path, GError **error)
   /* Without G_MODULE_BIND_LAZY: an unresolved symbol is found now, not when a client needs it. */
   GModule *module = g_module_open (path, G_MODULE_BIND_LOCAL);
 
-  if (module)
+  if (module != NULL)
     return module;
   /* The linker's text begins with the file it failed at, which is mostly but not always this one. */
   refuse (error, "%s: cannot be loaded: %s", path, g_module_error ());
@@ -292,10 +292,10 @@ load (const char *path, guint n_strict, GError **error)
     return refuse (error, "%s: '%s' is no name of a module", path, base);
   name = dup_name (base);
   earlier = cf_registry_lookup_module (name);
-  if (earlier)
+  if (earlier != NULL)
     return refuse (error, "%s: module %s is loaded already, from %s", absolute, name, earlier->path);
 
-  if (!check_file (absolute, n_strict, error) || !(module = open_module (absolute, error)))
+  if (!check_file (absolute, n_strict, error) || (module = open_module (absolute, error)) == NULL)
     return FALSE;
   if (!read_descriptor (module, absolute, name, &descriptor, error)) {
     g_module_close (module);
@@ -320,7 +320,7 @@ cf_loader_load (const char *name, GError **error)
   if (!is_module_name (name))
     return refuse (error, "'%s' is no name of a module", name);
   path = find (name, &depth, error);
-  return path && load (path, depth, error);
+  return path != NULL && load (path, depth, error);
 }
 
 gboolean

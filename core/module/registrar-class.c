@@ -83,7 +83,7 @@ cf_registrar_dup_vtable (const CfClass *class, GError **error)
   for (guint i = 0; i < classes[class->kind].n_slots; i++) {
     const Slot *slot = &classes[class->kind].slots[i];
 
-    if (*(gpointer *) (vtable + slot->offset))
+    if (*(gpointer *) (vtable + slot->offset) != NULL)
       continue;
     g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "it lacks the required slot %s", slot->name);
     return NULL;

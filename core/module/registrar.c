@@ -16,10 +16,10 @@ typedef const char *(*RowCheck) (gconstpointer row);
 static gboolean
 is_name (const char *text, const char *extra)
 {
-  if (!text || !*text)
+  if (text == NULL || !*text)
     return FALSE;
   for (; *text; text++) {
-    if (!g_ascii_isupper (*text) && !g_ascii_isdigit (*text) && !strchr (extra, *text))
+    if (!g_ascii_isupper (*text) && !g_ascii_isdigit (*text) && strchr (extra, *text) == NULL)
       return FALSE;
   }
   return TRUE;
@@ -34,7 +34,7 @@ check_command (gconstpointer row)
     return "its name is not in upper case";
   if (!(command->states & CF_STATE_ANY) || (command->states & ~CF_STATE_ANY))
     return "it has no state to run in";
-  return command->run ? NULL : "it lacks run";
+  return command->run != NULL ? NULL : "it lacks run";
 }
 
 static const char *
@@ -42,10 +42,10 @@ check_capability (gconstpointer row)
 {
   const CfCapability *capability = row;
 
-  if (!capability->text || !*capability->text)
+  if (capability->text == NULL || !*capability->text)
     return "it lacks its text";
   for (const char *c = capability->text; *c; c++) {
-    if (!g_ascii_isgraph (*c) || strchr ("(){%*\"\\]", *c))
+    if (!g_ascii_isgraph (*c) || strchr ("(){%*\"\\]", *c) != NULL)
       return "its text is no atom";
   }
   return capability->states & CF_STATE_ANY ? NULL : "it has no state to be shown in";
@@ -58,11 +58,11 @@ check_parameter (gconstpointer row)
 
   if (!is_name (parameter->name, ".-_"))
     return "its name is not in upper case";
-  if (!parameter->commands || !parameter->commands[0])
+  if (parameter->commands == NULL || parameter->commands[0] == NULL)
     return "it names no command";
   if ((guint) parameter->kind > CF_PARAMETER_SELECT)
     return "its kind is unknown";
-  return parameter->parse ? NULL : "it lacks parse";
+  return parameter->parse != NULL ? NULL : "it lacks parse";
 }
 
 static const char *
@@ -73,13 +73,13 @@ check_item (gconstpointer row)
   if ((guint) item->kind > CF_ITEM_LIST)
     return "its kind is unknown";
   /* LIST's are mailbox attributes too: "\\HasChildren". */
-  if (item->kind == CF_ITEM_LIST ? !item->name || !*item->name : !is_name (item->name, ".-_"))
+  if (item->kind == CF_ITEM_LIST ? item->name == NULL || !*item->name : !is_name (item->name, ".-_"))
     return "its name is not in upper case";
-  if (item->kind == CF_ITEM_FETCH && !item->emit && !item->span)
+  if (item->kind == CF_ITEM_FETCH && item->emit == NULL && item->span == NULL)
     return "it lacks emit or span";
-  if (item->kind == CF_ITEM_STATUS && !item->emit_status)
+  if (item->kind == CF_ITEM_STATUS && item->emit_status == NULL)
     return "it lacks emit_status";
-  if (item->kind == CF_ITEM_LIST && !item->emit_list)
+  if (item->kind == CF_ITEM_LIST && item->emit_list == NULL)
     return "it lacks emit_list";
   return NULL;
 }
@@ -91,7 +91,7 @@ check_search_key (gconstpointer row)
 
   if (!is_name (key->name, ".-_"))
     return "its name is not in upper case";
-  return key->parse ? NULL : "it lacks parse";
+  return key->parse != NULL ? NULL : "it lacks parse";
 }
 
 static const char *
@@ -103,7 +103,7 @@ check_hook (gconstpointer row)
     return "its event is unknown";
   if (hook->may_veto && (hook->event == CF_HOOK_COMMITTED || hook->event == CF_HOOK_LOGOUT))
     return "its event allows no veto";
-  return hook->call ? NULL : "it lacks call";
+  return hook->call != NULL ? NULL : "it lacks call";
 }
 
 static const char *
@@ -111,11 +111,11 @@ check_class (gconstpointer row)
 {
   const CfClass *class = row;
 
-  if (!class->name || !*class->name)
+  if (class->name == NULL || !*class->name)
     return "it lacks its name";
   if ((guint) class->kind > CF_CLASS_PROTOCOL)
     return "its kind is unknown";
-  return class->vtable ? NULL : "it lacks its vtable";
+  return class->vtable != NULL ? NULL : "it lacks its vtable";
 }
 
 static const struct {
@@ -144,7 +144,7 @@ row_name (guint kind, gconstpointer row)
   if (kind == CF_ROW_HOOK)
     return "";
   name = *(const char *const *) ((const guint8 *) row + kinds[kind].name_offset);
-  return name ? name : "";
+  return name != NULL ? name : "";
 }
 
 static gboolean refuse (const CfRegistrar *registrar, GError **error, const char *format, ...)
@@ -171,7 +171,7 @@ enter (CfRegistrar *registrar, guint kind, guint part, const char *scope, const 
   CfRegistryEntry key = { .kind = kind, .part = part, .scope = scope, .name = name, .row = row };
   const CfRegistryEntry *earlier = g_hash_table_lookup (cf_registry->entries, &key);
 
-  if (earlier)
+  if (earlier != NULL)
     return refuse (registrar, error, "%s %s%s%s is registered by module %s already", kinds[kind].what, scope,
                    *scope ? " " : "", name, earlier->owner);
   key.owner = registrar->owner;
@@ -199,7 +199,7 @@ enter_class (CfRegistrar *registrar, CfClass *class, GError **error)
   if (!enter (registrar, CF_ROW_CLASS, class->kind, "", class->name, class, error))
     return FALSE;
   vtable = cf_registrar_dup_vtable (class, &reason);
-  if (!vtable)
+  if (vtable == NULL)
     return refuse (registrar, error, "class %s: %s", class->name, reason->message);
   g_ptr_array_add (cf_registry->vtables, vtable);
   class->vtable = vtable;
@@ -265,7 +265,7 @@ cf_registrar_add (CfRegistrar *registrar, guint kind, gconstpointer rows, gsize 
       return refuse (registrar, error, "row %u of its %s table is empty; tables have no end mark", i + 1,
                      kinds[kind].what);
     reason = kinds[kind].check (row);
-    if (reason)
+    if (reason != NULL)
       return refuse (registrar, error, "%s %s%s(row %u): %s", kinds[kind].what, row_name (kind, row),
                      *row_name (kind, row) ? " " : "", i + 1, reason);
     if (!enter_row (registrar, kind, row, error))
@@ -279,11 +279,11 @@ cf_registrar_add (CfRegistrar *registrar, guint kind, gconstpointer rows, gsize 
 static const char *
 check_key (const CfRegistrar *registrar, const CfConfigKey *key)
 {
-  if (!key->name || !*key->name)
+  if (key->name == NULL || !*key->name)
     return "it lacks its name";
   if ((guint) key->type > CF_CONFIG_CHOICE)
     return "its type is unknown";
-  if (key->type == CF_CONFIG_CHOICE && !key->choices)
+  if (key->type == CF_CONFIG_CHOICE && key->choices == NULL)
     return "it lacks its choices";
   if (key->minimum > key->maximum)
     return "its minimum is above its maximum";
@@ -304,11 +304,11 @@ check_keys (const CfRegistrar *registrar, const char *group, const CfConfigKey *
 
     cf_row_read (keys, row_size, i, &key, sizeof key);
     reason = check_key (registrar, &key);
-    if (!reason && !g_hash_table_add (names, (gpointer) key.name))
+    if (reason == NULL && !g_hash_table_add (names, (gpointer) key.name))
       reason = "it is there twice";
-    if (reason)
-      return refuse (registrar, error, "key [%s] %s (row %u): %s", group, key.name ? key.name : "", i + 1,
-                     reason);
+    if (reason != NULL)
+      return refuse (registrar, error, "key [%s] %s (row %u): %s", group, key.name != NULL ? key.name : "",
+                     i + 1, reason);
   }
   return TRUE;
 }

@@ -117,12 +117,12 @@ cf_registry_close (void)
 {
   CfRegistry *registry = cf_registry;
 
-  if (!registry)
+  if (registry == NULL)
     return;
   for (guint i = registry->modules->len; i-- > 0;) {
     const CfModuleInfo *module = registry->modules->pdata[i];
 
-    if (module->descriptor->shutdown)
+    if (module->descriptor->shutdown != NULL)
       module->descriptor->shutdown ();
   }
   cf_registry = NULL;
@@ -154,7 +154,7 @@ lookup (guint kind, guint part, const char *scope, const char *name)
   CfRegistryEntry key = { .kind = kind, .part = part, .scope = scope, .name = name };
   const CfRegistryEntry *entry = g_hash_table_lookup (cf_registry->entries, &key);
 
-  return entry ? entry->row : NULL;
+  return entry != NULL ? entry->row : NULL;
 }
 
 const CfCommand *
@@ -210,7 +210,7 @@ cf_registry_lookup_storage (const char *name)
 {
   const CfClass *class = lookup (CF_ROW_CLASS, CF_CLASS_STORAGE, "", name);
 
-  return class ? class->vtable : NULL;
+  return class != NULL ? class->vtable : NULL;
 }
 
 const char *const *
@@ -248,7 +248,7 @@ cf_registry_free_session_data (guint slot, gpointer data)
 {
   GDestroyNotify free_data = g_array_index (cf_registry->slots, GDestroyNotify, slot);
 
-  if (free_data && data)
+  if (free_data != NULL && data != NULL)
     free_data (data);
 }
 
@@ -271,7 +271,7 @@ cf_registry_run_hooks (const CfHookInfo *info, GError **error)
 
     if (hook->call (info, &cause))
       continue;
-    if (!cause)
+    if (cause == NULL)
       g_set_error_literal (&cause, CF_ERROR, CF_ERROR_NOPERM, "Refused");
     if (hook->may_veto) {
       g_propagate_error (error, g_steal_pointer (&cause));
@@ -343,7 +343,7 @@ cf_registry_init_module (const char *name, const char *path, const CfModuleDescr
 
   g_ptr_array_add (cf_registry->registrars, registrar);
   if (!descriptor->init (registrar, &cause)) {
-    if (!cause)
+    if (cause == NULL)
       g_set_error (&cause, CF_ERROR, CF_ERROR_CANNOT, "module %s: its init failed without a reason (%s)",
                    name, path);
     g_propagate_error (error, g_steal_pointer (&cause));

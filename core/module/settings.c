@@ -148,7 +148,7 @@ refuse (CfConfig *config, const char *group, const char *key, const char *reason
 static gboolean
 settings_check (const CfSettings *read, CfConfig *config, GError **error)
 {
-  if (read->tls_key && !read->tls_certificate)
+  if (read->tls_key != NULL && read->tls_certificate == NULL)
     return refuse (config, "server", "tls_key", "tls_key without tls_certificate", error);
   if (read->workers && read->store_permits > read->workers)
     return refuse (config, "storage", "permits", "more permits than workers", error);

@@ -17,7 +17,7 @@ cf_activation_parse (const char *listen_pid, const char *listen_fds, gint64 pid)
   gint64 for_pid;
   guint64 n;
 
-  if (!listen_pid || !listen_fds)
+  if (listen_pid == NULL || listen_fds == NULL)
     return 0;
   if (!g_ascii_string_to_signed (listen_pid, 10, 1, G_MAXINT, &for_pid, NULL) || for_pid != pid)
     return 0;
@@ -37,7 +37,7 @@ cf_activation_take (void)
     if (fcntl (fd, F_SETFD, FD_CLOEXEC) == 0)
       g_array_append_val (fds, fd);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    if (g_getenv (names[i]))
+    if (g_getenv (names[i]) != NULL)
       g_unsetenv (names[i]);
   return fds;
 }

@@ -12,7 +12,7 @@ static guint8 *
 worker_borrow_block (CfWorker *worker)
 {
   for (guint i = 0; i < G_N_ELEMENTS (worker->spare); i++)
-    if (worker->spare[i])
+    if (worker->spare[i] != NULL)
       return g_steal_pointer (&worker->spare[i]);
   return g_malloc (worker->net->block);
 }
@@ -20,9 +20,9 @@ worker_borrow_block (CfWorker *worker)
 static void
 worker_return_block (CfWorker *worker, guint8 *data, gsize capacity)
 {
-  if (worker && capacity == worker->net->block)
+  if (worker != NULL && capacity == worker->net->block)
     for (guint i = 0; i < G_N_ELEMENTS (worker->spare); i++)
-      if (!worker->spare[i]) {
+      if (worker->spare[i] == NULL) {
         worker->spare[i] = data;
         return;
       }
@@ -36,7 +36,7 @@ buffer_move (CfBuffer *buffer, CfWorker *worker, guint8 *data, gsize capacity)
 
   if (length > 0)
     memcpy (data, buffer->data + buffer->start, length);
-  if (buffer->data)
+  if (buffer->data != NULL)
     worker_return_block (worker, buffer->data, buffer->capacity);
   *buffer = (CfBuffer){ .data = data, .end = length, .capacity = capacity };
 }
@@ -73,7 +73,7 @@ cf_buffer_settle (CfBuffer *buffer, CfWorker *worker)
 {
   gsize length = cf_buffer_get_length (buffer);
 
-  if (!buffer->data)
+  if (buffer->data == NULL)
     return;
   if (length == 0)
     cf_buffer_clear (buffer, worker);
@@ -85,7 +85,7 @@ cf_buffer_settle (CfBuffer *buffer, CfWorker *worker)
 void
 cf_buffer_clear (CfBuffer *buffer, CfWorker *worker)
 {
-  if (buffer->data)
+  if (buffer->data != NULL)
     worker_return_block (worker, buffer->data, buffer->capacity);
   *buffer = (CfBuffer){ 0 };
 }

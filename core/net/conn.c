@@ -79,7 +79,7 @@ cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GErro
   struct epoll_event event = { .events = EPOLLONESHOT };
   int saved;
 
-  if (!conn) {
+  if (conn == NULL) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_LIMIT, "Too many connections");
     return NULL;
   }
@@ -104,7 +104,7 @@ cf_conn_end_session (CfConn *conn)
 {
   gpointer session = g_steal_pointer (&conn->session);
 
-  if (session)
+  if (session != NULL)
     conn->card.protocol->closed (conn, session);
 }
 
@@ -205,7 +205,7 @@ cf_conn_set_timeout (CfConn *conn, guint64 ms)
 gboolean
 cf_conn_start_tls (CfConn *conn, gsize *out_discarded, GError **error)
 {
-  if (conn->tls || conn->tls_wanted) {
+  if (conn->tls != NULL || conn->tls_wanted) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "TLS is active already");
     return FALSE;
   }
@@ -213,7 +213,7 @@ cf_conn_start_tls (CfConn *conn, gsize *out_discarded, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "TLS is not available");
     return FALSE;
   }
-  if (out_discarded)
+  if (out_discarded != NULL)
     *out_discarded = cf_buffer_get_length (&conn->in);
   conn->in.start = conn->in.end = 0;
   conn->tls_wanted = TRUE;

@@ -72,7 +72,7 @@ endpoint_parse_host (CfEndpoint *endpoint, const char *text, const char *authori
   const char *end = *authority == '[' ? strchr (authority, ']') : authority + strcspn (authority, ":");
   const char *rest;
 
-  if (!end)
+  if (end == NULL)
     return endpoint_fail (text, "missing \"]\"", error);
   rest = *authority == '[' ? end + 1 : end;
   if (*authority == '[')
@@ -96,9 +96,9 @@ cf_endpoint_parse (const char *text, const CfProtocol *const *protocols, CfEndpo
 {
   g_auto (CfEndpoint) endpoint = { 0 };
   const char *colon = strchr (text, ':');
-  g_autofree char *scheme = colon ? g_strndup (text, (gsize) (colon - text)) : NULL;
+  g_autofree char *scheme = colon != NULL ? g_strndup (text, (gsize) (colon - text)) : NULL;
 
-  if (!scheme)
+  if (scheme == NULL)
     return endpoint_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
   if (strcmp (scheme, "unix") == 0 || g_str_has_suffix (scheme, "+unix")) {
     if (!endpoint_parse_unix (&endpoint, text, colon, protocols, error))
@@ -131,7 +131,7 @@ cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gbool
 
   if (!cf_endpoint_parse (text, protocols, &endpoint, error))
     return FALSE;
-  if (out_tls)
+  if (out_tls != NULL)
     *out_tls = endpoint.tls;
   return TRUE;
 }
@@ -148,7 +148,7 @@ cf_endpoint_resolve (const CfEndpoint *endpoint, GError **error)
   char port[8];
   int result;
 
-  if (endpoint->path) {
+  if (endpoint->path != NULL) {
     CfSockaddr sa = { 0 };
     struct sockaddr_un *sun = (struct sockaddr_un *) &sa.storage;
 
@@ -163,7 +163,7 @@ cf_endpoint_resolve (const CfEndpoint *endpoint, GError **error)
   result = getaddrinfo (endpoint->host, port, &hints, &list);
   if (result != 0) {
     g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Host \"%s\": %s",
-                 endpoint->host ? endpoint->host : "",
+                 endpoint->host != NULL ? endpoint->host : "",
                  result == EAI_SYSTEM ? g_strerror (errno) : gai_strerror (result));
     return NULL;
   }

@@ -29,7 +29,7 @@ typedef struct {
 static void
 listener_pause (CfListener *listener)
 {
-  if (!listener->source)
+  if (listener->source == NULL)
     return;
   g_source_destroy (listener->source);
   g_clear_pointer (&listener->source, g_source_unref);
@@ -41,7 +41,7 @@ listener_free (gpointer data)
   CfListener *listener = data;
 
   listener_pause (listener);
-  if (listener->path)
+  if (listener->path != NULL)
     unlink (listener->path);
   close (listener->fd);
   g_free (listener->path);
@@ -114,7 +114,7 @@ cf_listener_resume_all (CfNet *net)
   for (guint i = 0; i < net->listeners->len; i++) {
     CfListener *listener = g_ptr_array_index (net->listeners, i);
 
-    if (listener->source || atomic_load (&net->n_open) >= net->config.max_connections)
+    if (listener->source != NULL || atomic_load (&net->n_open) >= net->config.max_connections)
       continue;
     listener->source = g_unix_fd_source_new (listener->fd, G_IO_IN);
     g_source_set_callback (listener->source, G_SOURCE_FUNC (listener_accept), listener, NULL);
@@ -153,7 +153,7 @@ socket_bind (int fd, const CfSockaddr *address, const char *path)
 {
   int result = bind (fd, (const struct sockaddr *) &address->storage, address->length);
 
-  if (result == 0 || errno != EADDRINUSE || !path)
+  if (result == 0 || errno != EADDRINUSE || path == NULL)
     return result;
   if (!unix_socket_is_stale (address, path) || unlink (path) < 0) {
     errno = EADDRINUSE;
@@ -172,16 +172,17 @@ socket_open (CfNet *net, const CfSockaddr *address, const char *path)
 
   if (fd < 0)
     return -1;
-  if (path || setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0) {
+  if (path != NULL || setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0) {
     if (address->storage.ss_family == AF_INET6)
       (void) setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
     bound = socket_bind (fd, address, path) == 0;
     /* Permissions come before listen(): until then nobody can connect. */
-    if (bound && (!path || chmod (path, net->config.unix_mode) == 0) && listen (fd, net->config.backlog) == 0)
+    if (bound && (path == NULL || chmod (path, net->config.unix_mode) == 0)
+        && listen (fd, net->config.backlog) == 0)
       return fd;
   }
   saved = errno;
-  if (bound && path)
+  if (bound && path != NULL)
     unlink (path);
   close (fd);
   errno = saved;
@@ -224,7 +225,7 @@ listener_add (CfNet *net, int fd, const CfEndpoint *endpoint, gboolean handed)
   listener->fd = fd;
   listener->protocol = endpoint->protocol;
   listener->tls = endpoint->tls;
-  if (endpoint->path) {
+  if (endpoint->path != NULL) {
     listener->path = handed ? NULL : g_strdup (endpoint->path);
     listener->text = g_strdup_printf ("%s+unix:%s", endpoint->protocol->name, endpoint->path);
   } else {
@@ -273,7 +274,7 @@ listen_on_all (CfNet *net, const char *text, const CfEndpoint *endpoint, GArray 
 static void
 look_for_handed (CfNet *net)
 {
-  if (!net->handed)
+  if (net->handed == NULL)
     net->handed = cf_activation_take ();
 }
 
@@ -287,7 +288,7 @@ cf_listener_offer_fd (CfNet *net, int fd)
 void
 cf_listener_close_handed (CfNet *net)
 {
-  for (guint i = 0; net->handed && i < net->handed->len; i++)
+  for (guint i = 0; net->handed != NULL && i < net->handed->len; i++)
     close (g_array_index (net->handed, int, i));
   g_clear_pointer (&net->handed, g_array_unref);
 }
@@ -304,7 +305,7 @@ cf_net_listen (CfNet *net, const char *text, const CfProtocol *const *protocols,
   if (endpoint.tls && !cf_net_has_tls (net))
     return listen_fail (text, "it needs a certificate (tls_certificate)", error);
   targets = cf_endpoint_resolve (&endpoint, &cause);
-  if (!targets)
+  if (targets == NULL)
     return listen_fail (text, cause->message, error);
   look_for_handed (net);
   return listen_on_all (net, text, &endpoint, targets, error);
@@ -332,7 +333,8 @@ cf_net_listen_check_activation (CfNet *net)
     where = sockaddr_of_fd (g_array_index (net->handed, int, i), &address)
                 ? cf_sockaddr_to_string (&address, TRUE)
                 : NULL;
-    g_warning ("A socket handed down by the service manager is not used: %s", where ? where : "not a socket");
+    g_warning ("A socket handed down by the service manager is not used: %s",
+               where != NULL ? where : "not a socket");
   }
   cf_listener_close_handed (net);
   net->handed = g_array_new (FALSE, FALSE, sizeof (int));

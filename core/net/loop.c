@@ -58,7 +58,7 @@ worker_serve_ready (CfWorker *worker)
   if (eventfd_read (worker->net->ready_fd, &one) < 0)
     return; /* another worker was faster */
   conn = cf_slot_pop_ready (worker->net);
-  if (conn)
+  if (conn != NULL)
     worker_serve (worker, conn, cf_slot_take_reasons (conn), 0);
 }
 
@@ -68,7 +68,7 @@ worker_serve_event (CfWorker *worker, const struct epoll_event *event)
   CfConn *conn = cf_slot_get (worker->net, (guint32) event->data.u64);
   guint reasons;
 
-  if (conn && cf_slot_take (conn, event->data.u64, &reasons))
+  if (conn != NULL && cf_slot_take (conn, event->data.u64, &reasons))
     worker_serve (worker, conn, reasons, event->events);
 }
 
@@ -80,7 +80,7 @@ worker_main (gpointer data)
   struct epoll_event event;
 
   current_worker = worker;
-  if (config->worker_start)
+  if (config->worker_start != NULL)
     worker->data = config->worker_start (worker->index, config->user_data);
 
   while (!atomic_load (&worker->net->exiting)) {
@@ -92,7 +92,7 @@ worker_main (gpointer data)
       worker_serve_event (worker, &event);
   }
 
-  if (config->worker_stop)
+  if (config->worker_stop != NULL)
     config->worker_stop (worker->index, worker->data, config->user_data);
   for (guint i = 0; i < G_N_ELEMENTS (worker->spare); i++)
     g_clear_pointer (&worker->spare[i], g_free);
@@ -103,13 +103,13 @@ worker_main (gpointer data)
 int
 cf_net_get_worker_index (void)
 {
-  return current_worker ? (int) current_worker->index : -1;
+  return current_worker != NULL ? (int) current_worker->index : -1;
 }
 
 gpointer
 cf_net_get_worker_data (void)
 {
-  return current_worker ? current_worker->data : NULL;
+  return current_worker != NULL ? current_worker->data : NULL;
 }
 
 guint
@@ -126,7 +126,7 @@ net_wake_all (CfNet *net, guint reason)
   CfConn *conn;
 
   for (guint32 i = 0; i < atomic_load (&net->n_slots); i++)
-    if ((conn = cf_slot_get (net, i)))
+    if ((conn = cf_slot_get (net, i)) != NULL)
       cf_net_wake (net, cf_slot_get_ref (conn), reason);
 }
 
@@ -138,7 +138,7 @@ net_sweep_deadlines (CfNet *net)
   CfConn *conn;
 
   for (guint32 i = 0; i < atomic_load (&net->n_slots); i++) {
-    if (!(conn = cf_slot_get (net, i)))
+    if ((conn = cf_slot_get (net, i)) == NULL)
       continue;
     ref = cf_slot_get_ref (conn); /* before the deadline: a newer one is not this ref's business */
     deadline = atomic_load (&conn->deadline);
@@ -168,7 +168,7 @@ net_sweep (gpointer data)
     net_kill_all (net);
   if (atomic_load (&net->n_open) == 0 && !net->drained_told) {
     net->drained_told = TRUE;
-    if (net->config.drained)
+    if (net->config.drained != NULL)
       net->config.drained (net, net->config.user_data);
   }
   return G_SOURCE_CONTINUE;
@@ -218,7 +218,7 @@ cf_net_new (const CfNetConfig *config, GError **error)
 {
   g_autoptr (CfNet) net = g_new0 (CfNet, 1);
 
-  if (config)
+  if (config != NULL)
     net->config = *config;
   config_fill_defaults (&net->config);
   net->block = MAX (net->config.input_max, 64 * 1024);
@@ -247,7 +247,7 @@ cf_net_start (CfNet *net, GError **error)
     worker->net = net;
     worker->index = i;
     worker->thread = g_thread_try_new (name, worker_main, worker, &cause);
-    if (!worker->thread) {
+    if (worker->thread == NULL) {
       g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Cannot start worker %u: %s", i, cause->message);
       cf_net_stop (net);
       return FALSE;
@@ -283,7 +283,7 @@ cf_net_stop (CfNet *net)
     return;
   net->stopped = TRUE;
   cf_listener_close_all (net);
-  if (net->sweep) {
+  if (net->sweep != NULL) {
     g_source_destroy (net->sweep);
     g_clear_pointer (&net->sweep, g_source_unref);
   }
@@ -308,7 +308,7 @@ close_if_open (int fd)
 void
 cf_net_free (CfNet *net)
 {
-  if (!net)
+  if (net == NULL)
     return;
   cf_net_stop (net);
   g_ptr_array_unref (net->listeners);
@@ -342,7 +342,7 @@ cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, 
   else
     conn = cf_conn_new (net, fd, protocol, tls, error);
 
-  if (!conn) {
+  if (conn == NULL) {
     close_if_open (fd);
     return 0;
   }
@@ -390,7 +390,7 @@ cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data)
 
   for (guint32 i = 0; i < atomic_load (&net->n_slots); i++) {
     CfConn *conn = cf_slot_get (net, i);
-    guint64 word = conn ? atomic_load (&conn->word) : 0;
+    guint64 word = conn != NULL ? atomic_load (&conn->word) : 0;
     CfConnInfo info = { .ref = (guint64) CF_SLOT_GENERATION (word) << 32 | i };
 
     if (!(word & CF_SLOT_LIVE) || !conn_copy_card (conn, info.ref, copy.words) || copy.card.id == 0)

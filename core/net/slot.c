@@ -50,7 +50,7 @@ cf_slot_get (CfNet *net, guint32 index)
   if (index >= atomic_load (&net->n_slots))
     return NULL;
   chunk = atomic_load (&net->chunks[index / CF_SLOTS_PER_CHUNK]);
-  return chunk ? &chunk[index % CF_SLOTS_PER_CHUNK] : NULL;
+  return chunk != NULL ? &chunk[index % CF_SLOTS_PER_CHUNK] : NULL;
 }
 
 static CfConn *
@@ -66,7 +66,7 @@ slot_new (CfNet *net)
   } while (!atomic_compare_exchange_weak (&net->n_slots, &index, index + 1));
 
   place = &net->chunks[index / CF_SLOTS_PER_CHUNK];
-  if (!atomic_load (place)) {
+  if (atomic_load (place) == NULL) {
     fresh = g_new0 (CfConn, CF_SLOTS_PER_CHUNK);
     for (guint i = 0; i < CF_SLOTS_PER_CHUNK; i++) {
       fresh[i].index = index / CF_SLOTS_PER_CHUNK * CF_SLOTS_PER_CHUNK + i;
@@ -86,9 +86,9 @@ cf_slot_acquire (CfNet *net)
   CfConn *conn = stack_pop (net, &net->free_stack);
   guint32 generation;
 
-  if (!conn)
+  if (conn == NULL)
     conn = slot_new (net);
-  if (!conn)
+  if (conn == NULL)
     return NULL;
 
   generation = CF_SLOT_GENERATION (atomic_load (&conn->word)) + 1;
@@ -209,7 +209,7 @@ cf_net_wake (CfNet *net, CfConnRef ref, guint reason)
   CfConn *conn = cf_slot_get (net, (guint32) ref);
   guint64 word, new, bits = ((guint64) reason << 8) & CF_SLOT_REASONS;
 
-  if (!conn || ref >> 32 == 0)
+  if (conn == NULL || ref >> 32 == 0)
     return;
   word = atomic_load (&conn->word);
   do {

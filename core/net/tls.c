@@ -35,9 +35,9 @@ cf_tls_credentials_unref (CfTlsCredentials *credentials)
 {
   if (atomic_fetch_sub (&credentials->refs, 1) > 1)
     return;
-  if (credentials->certificate)
+  if (credentials->certificate != NULL)
     gnutls_certificate_free_credentials (credentials->certificate);
-  if (credentials->priorities)
+  if (credentials->priorities != NULL)
     gnutls_priority_deinit (credentials->priorities);
   g_free (credentials);
 }
@@ -57,8 +57,8 @@ static CfTlsCredentials *
 credentials_load (const CfTlsConfig *config, GError **error)
 {
   g_autoptr (CfTlsCredentials) credentials = g_new0 (CfTlsCredentials, 1);
-  const char *priorities = config->priorities ? config->priorities : CF_TLS_PRIORITIES_DEFAULT;
-  const char *key = config->key ? config->key : config->certificate;
+  const char *priorities = config->priorities != NULL ? config->priorities : CF_TLS_PRIORITIES_DEFAULT;
+  const char *key = config->key != NULL ? config->key : config->certificate;
   const char *at = NULL;
   int n;
 
@@ -71,9 +71,9 @@ credentials_load (const CfTlsConfig *config, GError **error)
       || !check (gnutls_certificate_set_known_dh_params (credentials->certificate, GNUTLS_SEC_PARAM_MEDIUM),
                  "TLS", "parameters", error)
       || !check (gnutls_priority_init (&credentials->priorities, priorities, &at), "TLS priorities, at",
-                 at ? at : "", error))
+                 at != NULL ? at : "", error))
     return NULL;
-  if (!config->client_ca)
+  if (config->client_ca == NULL)
     return g_steal_pointer (&credentials);
 
   n = gnutls_certificate_set_x509_trust_file (credentials->certificate, config->client_ca,
@@ -90,9 +90,9 @@ cf_net_set_tls (CfNet *net, const CfTlsConfig *config, GError **error)
   g_autoptr (CfTlsCredentials) fresh = credentials_load (config, error);
   gnutls_datum_t key;
 
-  if (!fresh)
+  if (fresh == NULL)
     return FALSE;
-  if (!net->ticket_key) {
+  if (net->ticket_key == NULL) {
     if (!check (gnutls_session_ticket_key_generate (&key), "TLS", "session tickets", error))
       return FALSE;
     net->ticket_key = key.data;
@@ -120,7 +120,7 @@ cf_net_has_tls (CfNet *net)
 void
 cf_tls_clear_ticket_key (CfNet *net)
 {
-  if (net->ticket_key)
+  if (net->ticket_key != NULL)
     gnutls_memset (net->ticket_key, 0, net->ticket_key_length);
   gnutls_free (net->ticket_key);
   net->ticket_key = NULL;
@@ -131,7 +131,7 @@ cf_tls_clear_ticket_key (CfNet *net)
 void
 cf_tls_free (CfTls *tls)
 {
-  if (tls->session)
+  if (tls->session != NULL)
     gnutls_deinit (tls->session);
   g_clear_pointer (&tls->credentials, cf_tls_credentials_unref);
   g_free (tls);
@@ -147,11 +147,12 @@ cf_tls_new (CfNet *net, int fd)
 
   pthread_mutex_lock (&net->tls_mutex);
   tls->credentials = net->tls_credentials;
-  if (tls->credentials)
+  if (tls->credentials != NULL)
     atomic_fetch_add (&tls->credentials->refs, 1);
   pthread_mutex_unlock (&net->tls_mutex);
 
-  if (!tls->credentials || gnutls_init (&tls->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0
+  if (tls->credentials == NULL
+      || gnutls_init (&tls->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0
       || gnutls_priority_set (tls->session, tls->credentials->priorities) < 0
       || gnutls_credentials_set (tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials->certificate) < 0
       || gnutls_session_ticket_enable_server (tls->session, &tls->credentials->ticket_key) < 0)
@@ -283,7 +284,7 @@ char *
 cf_conn_dup_tls_description (CfConn *conn)
 {
   g_autofree char *text = NULL;
-  char *description = conn->tls ? gnutls_session_get_desc (conn->tls->session) : NULL;
+  char *description = conn->tls != NULL ? gnutls_session_get_desc (conn->tls->session) : NULL;
 
   text = g_strdup (description);
   gnutls_free (description);
@@ -304,7 +305,7 @@ cf_conn_get_channel_binding (CfConn *conn, const char *type)
   gnutls_datum_t data = { 0 };
   GBytes *bytes;
 
-  if (!conn->tls)
+  if (conn->tls == NULL)
     return NULL;
   for (guint i = 0; i < G_N_ELEMENTS (types); i++) {
     if (strcmp (types[i].name, type) != 0)
@@ -327,10 +328,10 @@ cf_conn_get_peer_certificate (CfConn *conn, gsize *out_length)
   const gnutls_datum_t *chain;
   unsigned int n = 0;
 
-  if (!conn->tls || !conn->tls->client_verified)
+  if (conn->tls == NULL || !conn->tls->client_verified)
     return NULL;
   chain = gnutls_certificate_get_peers (conn->tls->session, &n);
-  if (!chain || n == 0)
+  if (chain == NULL || n == 0)
     return NULL;
   *out_length = chain[0].size;
   return chain[0].data;

@@ -72,8 +72,8 @@ turn_flush (CfConn *conn, Turn *turn)
 
   while ((length = cf_buffer_get_length (&conn->out)) > 0) {
     const guint8 *data = conn->out.data + conn->out.start;
-    gssize n
-        = conn->tls ? cf_tls_send (conn->tls, data, length) : send (conn->fd, data, length, MSG_NOSIGNAL);
+    gssize n = conn->tls != NULL ? cf_tls_send (conn->tls, data, length)
+                                 : send (conn->fd, data, length, MSG_NOSIGNAL);
 
     if (n < 0)
       return errno_is_again ();
@@ -97,13 +97,14 @@ turn_read (CfConn *conn, Turn *turn, gboolean *out_news)
 
   /* A TLS record gives at most 16 KB; what GnuTLS has decrypted already costs no system call. */
   do {
-    n = conn->tls ? cf_tls_recv (conn->tls, data + length, room - length) : recv (conn->fd, data, room, 0);
+    n = conn->tls != NULL ? cf_tls_recv (conn->tls, data + length, room - length)
+                          : recv (conn->fd, data, room, 0);
     if (n > 0)
       length += (gsize) n;
-  } while (n > 0 && length < room && conn->tls && cf_tls_get_pending (conn->tls) > 0);
+  } while (n > 0 && length < room && conn->tls != NULL && cf_tls_get_pending (conn->tls) > 0);
 
   turn->may_read = FALSE;
-  conn->more_input = length == room || (conn->tls && cf_tls_get_pending (conn->tls) > 0);
+  conn->more_input = length == room || (conn->tls != NULL && cf_tls_get_pending (conn->tls) > 0);
   if (n < 0 && !errno_is_again ())
     return FALSE;
   if (n == 0)
@@ -140,9 +141,9 @@ turn_begin_open (CfConn *conn)
   conn->phase = CF_PHASE_OPEN;
   conn->last = CF_RUN_DONE;
   conn->more_input = TRUE;
-  if (!conn->session)
+  if (conn->session == NULL)
     conn->session = conn->card.protocol->opened (conn);
-  return conn->session ? STEP_AGAIN : turn_begin_close (conn);
+  return conn->session != NULL ? STEP_AGAIN : turn_begin_close (conn);
 }
 
 static Step
@@ -150,7 +151,7 @@ turn_begin_handshake (CfConn *conn)
 {
   conn->tls_wanted = FALSE;
   conn->tls = cf_tls_new (conn->net, conn->fd);
-  if (!conn->tls) {
+  if (conn->tls == NULL) {
     g_warning ("[%" G_GUINT64_FORMAT "] TLS cannot be started", conn->card.id);
     return STEP_DEAD;
   }
@@ -219,7 +220,7 @@ turn_arm (CfConn *conn, Turn *turn)
     turn->interest |= EPOLLOUT;
   if (wants_input)
     turn->interest |= EPOLLIN;
-  if (wants_input && (conn->more_input || (conn->tls && cf_tls_wants_write (conn->tls))))
+  if (wants_input && (conn->more_input || (conn->tls != NULL && cf_tls_wants_write (conn->tls))))
     turn->interest |= EPOLLOUT;
   if (conn->last == CF_RUN_MORE || conn->held)
     turn->interest |= EPOLLOUT;
@@ -297,7 +298,7 @@ phase_closing (CfConn *conn, Turn *turn)
   if (cf_buffer_get_length (&conn->out) > 0)
     return STEP_ARM;
 
-  bye = conn->tls ? cf_tls_bye (conn->tls) : 1;
+  bye = conn->tls != NULL ? cf_tls_bye (conn->tls) : 1;
   if (bye == 0)
     return STEP_ARM;
   if (bye < 0 || conn->eof || shutdown (conn->fd, SHUT_WR) < 0)
