@@ -34,7 +34,7 @@ struct _CfCommandCall {
   gboolean is_finished; /* run has had its last call; the response is still to be sent */
 };
 
-/* Takes over @tag and @input. */
+/* Copies @tag, takes over @input. */
 CfCommandCall *cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfInput *input);
 /* Gives back permits; NULL is allowed. */
 void cf_call_free (CfCommandCall *call);

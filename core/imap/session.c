@@ -343,14 +343,16 @@ static CfRun
 session_prepare (CfSession *session, GError **error)
 {
   gboolean required = session->call->command->states == CF_STATE_SELECTED;
+  g_autoptr (GError) local_error = NULL;
 
   if (session->view == NULL || !cf_selected_needs_refresh (session) || cf_selected_promote (session))
     return CF_RUN_DONE;
   if (!cf_call_enter_store (session->call))
     return CF_RUN_WAIT;
-  if (cf_selected_refresh (session, required ? error : NULL))
+  if (cf_selected_refresh (session, &local_error) || !required)
     return CF_RUN_DONE;
-  return required ? CF_RUN_ERROR : CF_RUN_DONE;
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return CF_RUN_ERROR;
 }
 
 static CfRun

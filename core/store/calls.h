@@ -32,7 +32,7 @@ gboolean cf_store_select (CfSession *session, const char *name, gboolean claim_r
 /* Brings a mailbox that is stale or has no snapshot up to date. */
 gboolean cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error);
 /* The mailbox a name stands for, from memory or, costing a round trip, from the store. No right is asked.
- * *@out_round_trip may be NULL. CF_ERROR_NONEXISTENT. */
+ * CF_ERROR_NONEXISTENT. */
 gboolean cf_store_resolve (CfSession *session, const char *name, CfMailboxId *out_mailbox, GError **error);
 
 /* ---- Writes ---- */

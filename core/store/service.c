@@ -24,7 +24,7 @@ static struct {
   guint deadline_ms;
   gboolean has_object_put, has_watch;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
-  guint64 n_calls;   /* atomic */
+  guint64 n_calls;   /* atomic; the last part of a call's trace id */
 } service;
 
 static void
@@ -41,11 +41,8 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   guint current, wanted;
 
   cf_storage_class_fill (&service.slots, config->storage_class);
-  service.has_object_put
-      = config->storage_class->object_put != NULL
-        && config->storage_class->struct_size > G_STRUCT_OFFSET (CfStorageClass, object_put);
-  service.has_watch = config->storage_class->struct_size > G_STRUCT_OFFSET (CfStorageClass, watch)
-                      && config->storage_class->watch != NULL;
+  service.has_object_put = config->storage_class->object_put != NULL;
+  service.has_watch = config->storage_class->watch != NULL;
   if (!service.slots.open (config->flags, &service.store, error))
     return FALSE;
   if (!service.slots.schema_version (service.store, &current, &wanted, error)) {
@@ -126,18 +123,6 @@ cf_store_has_object_put (void)
   return service.has_object_put;
 }
 
-gboolean
-cf_store_has_watch (void)
-{
-  return service.has_watch;
-}
-
-guint64
-cf_store_service_get_n_calls (void)
-{
-  return __atomic_load_n (&service.n_calls, __ATOMIC_RELAXED);
-}
-
 static void
 service_set_away (void)
 {
@@ -145,7 +130,7 @@ service_set_away (void)
                                     __ATOMIC_ACQ_REL);
 
   if (was == 0)
-    g_warning ("the store is away; commands that need it fail until it answers again");
+    g_warning ("The store is away; commands that need it fail until it answers again");
 }
 
 /* TRUE when the store counts as there, or this caller is the one to try it now. */
@@ -203,7 +188,7 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
   if (!service.slots.probe (frame->conn, &frame->call, error))
     return cf_store_end (frame, FALSE, error);
   if (__atomic_exchange_n (&service.away_until, 0, __ATOMIC_ACQ_REL) != 0)
-    g_info ("the store is there again");
+    g_info ("The store is there again");
   return TRUE;
 }
 
@@ -211,8 +196,7 @@ gboolean
 cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
 {
   StoreWorker *worker = cf_net_get_worker_data ();
-  /* Without @error the caller does not care, and cannot tell; the connection is then kept. */
-  gboolean lost = !ok && error != NULL
+  gboolean lost = !ok
                   && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
                       || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));
 

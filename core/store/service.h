@@ -17,7 +17,7 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  const CfStorageClass *storage_class; /* as registered */
+  const CfStorageClass *storage_class; /* as registered: a slot the plugin does not know is NULL */
   const char *class_name;
   CfStoreOpenFlags flags;
   guint workers;
@@ -41,9 +41,8 @@ void cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_dat
 
 CfPermits *cf_store_service_get_permits (void);
 CfPermits *cf_store_service_get_heavy_permits (void);
-/* Does the plugin itself have the slot? (For what is advertised; calls never need to ask.) */
+/* Does the plugin itself store parts apart? (Calls never need to ask.) */
 gboolean cf_store_has_object_put (void);
-gboolean cf_store_has_watch (void);
 
 /* One framed call. */
 typedef struct {
@@ -57,11 +56,9 @@ typedef struct {
  * other threads than workers: a connection of the frame's own, closed by cf_store_end().
  * CF_ERROR_UNAVAILABLE: the store is away. */
 gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error);
-/* @ok is what the slot returned, @error where it wrote; returns @ok. */
+/* @ok is what the slot returned, @error where it wrote, not NULL: its code says whether the store is away.
+ * Returns @ok. */
 gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);
-
-/* Slot calls since the start, for statistics and tests. Any thread. */
-guint64 cf_store_service_get_n_calls (void);
 
 /* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in
  * every optional slot it lacks. */
