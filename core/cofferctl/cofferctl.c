@@ -100,7 +100,7 @@ fail (int code, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_printerr ("cofferctl: %s\n", text);
+  g_printerr ("cofferctl: %s\n", g_strdelimit (text, "\r\n", ' '));
   return code;
 }
 

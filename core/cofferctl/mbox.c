@@ -176,11 +176,12 @@ mbox_append_body_line (const Mbox *mbox, GByteArray *octets)
   ctl_message_append_crlf (octets, line, length);
 }
 
-/* The current line is the empty one behind the header. Leaves the next "From " line, or the end. */
+/* The current line is the empty one behind the header, or the end. Leaves the next "From " line, or the end.
+ */
 static void
 mbox_read_body (Mbox *mbox, GByteArray *octets)
 {
-  gboolean empty = TRUE;
+  gboolean empty = mbox->length > 0;
   gint64 date;
 
   while (mbox->length > 0) {
@@ -192,7 +193,7 @@ mbox_read_body (Mbox *mbox, GByteArray *octets)
       empty = mbox_is_empty_line (mbox);
   }
   /* The empty line before "From ". */
-  if (empty && octets->len >= 2)
+  if (empty)
     g_byte_array_set_size (octets, octets->len - 2);
 }
 

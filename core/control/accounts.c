@@ -213,6 +213,20 @@ cf_control_passwd (CfControl *control, char **args, GError **error)
 
 /* ---- Accounts ---- */
 
+/* Stores say in their own words that an address is taken; here it can be named. */
+static gboolean
+fail_taken (GError *failure, const char *address, GError **error)
+{
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_ALREADYEXISTS)) {
+    g_error_free (failure);
+    g_set_error (error, CF_ERROR, CF_ERROR_ALREADYEXISTS, "There is an account with the address '%s' already",
+                 address);
+  } else {
+    g_propagate_error (error, failure);
+  }
+  return FALSE;
+}
+
 static gboolean
 account_create (CfControl *control, const char *name, CfAccountId *out_id, GError **error)
 {
@@ -224,12 +238,7 @@ account_create (CfControl *control, const char *name, CfAccountId *out_id, GErro
   if (cf_store_end (&frame, frame.slots->account_create (frame.conn, &frame.call, name, out_id, &local),
                     &local))
     return TRUE;
-  if (g_error_matches (local, CF_ERROR, CF_ERROR_ALREADYEXISTS))
-    g_set_error (error, CF_ERROR, CF_ERROR_ALREADYEXISTS, "There is an account with the address '%s' already",
-                 name);
-  else
-    g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+  return fail_taken (g_steal_pointer (&local), name, error);
 }
 
 static gboolean
@@ -407,10 +416,12 @@ cf_control_address_add (CfControl *control, char **args, GError **error)
   g_autofree char *address = normalise (args[1], error);
   CfAccountChange change = { .struct_size = sizeof change, .disabled = -1, .add_address = address };
   g_auto (Account) account = { 0 };
+  g_autoptr (GError) local = NULL;
 
-  if (address == NULL || !account_find (control, args[0], &account, error)
-      || !account_change (control, account.id, &change, error))
+  if (address == NULL || !account_find (control, args[0], &account, error))
     return FALSE;
+  if (!account_change (control, account.id, &change, &local))
+    return fail_taken (g_steal_pointer (&local), address, error);
   log_done (control, account.name, "address added");
   return TRUE;
 }

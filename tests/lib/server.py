@@ -118,8 +118,11 @@ class Server:
         found = re.findall(r' (\w+)://([\d.]+):(\d+)', line)
         self.addresses = {scheme: (host, int(port)) for scheme, host, port in found}
 
+    def start(self):
+        """After stop(): the same folder, a new process, new ports."""
+        self._start()
+
     def restart(self):
-        """After it has ended: the same folder, a new process, new ports."""
         self.stop()
         self._start()
 
@@ -134,6 +137,12 @@ class Server:
         """Runs cofferctl; its result."""
         return subprocess.run([self.build / 'core/cofferctl', '--config', self.config_path, *arguments], input=stdin,
                               text=True, capture_output=True, env=self._environment(), timeout=60, check=False)
+
+    def start_control(self, *arguments):
+        """Starts cofferctl and does not wait: its process."""
+        return subprocess.Popen([self.build / 'core/cofferctl', '--config', self.config_path, *arguments],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                env=self._environment())
 
     def add_user(self, name, password=PASSWORD):
         result = self.control('user', 'add', name, '--password-stdin', stdin=password + '\n')
