@@ -63,6 +63,32 @@ store_parse (CfCommandCall *call, Store *self, GError **error)
          && cf_writing_check_keywords (self->keywords, error);
 }
 
+/* What +FLAGS makes of the messages stays within the limit. Rows that changed a moment ago are judged as they
+ * were. */
+static gboolean
+store_check_sum (CfSession *session, const Store *self, GError **error)
+{
+  const CfKeywords *last = NULL;
+  CfUidIter iter = { 0 };
+  guint32 uid;
+
+  if (self->mode != CF_STORE_ADD || self->keywords == NULL)
+    return TRUE;
+  while (cf_uid_set_next (self->uids, &iter, &uid)) {
+    const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
+    g_autoptr (CfKeywords) sum = NULL;
+
+    /* Sets are interned: a run of messages with the same keywords costs a comparison each. */
+    if (row == NULL || row->keywords == NULL || row->keywords == last)
+      continue;
+    last = row->keywords;
+    sum = cf_keywords_union (self->keywords, (CfKeywords *) row->keywords);
+    if (!cf_writing_check_keywords (sum, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 store_start (CfCommandCall *call, Store *self, GError **error)
 {
@@ -81,6 +107,8 @@ store_start (CfCommandCall *call, Store *self, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "The mailbox is selected read-only");
     return FALSE;
   }
+  if (!store_check_sum (session, self, error))
+    return FALSE;
   if (self->silent) {
     self->before = cf_snapshot_ref (cf_view_get_snapshot (session->view));
     self->untold = cf_view_dup_dirty (session->view);
