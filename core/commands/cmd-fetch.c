@@ -30,6 +30,7 @@ typedef struct {
   guint at_message, at_item; /* what is written next */
   gboolean opened;           /* the message's response has begun */
   gboolean separate;         /* ... and something stands in it */
+  gboolean flags_told;       /* ... and so do the flags, if they are to */
   CfFetchSpan span;
   gboolean expunged; /* some messages' content was gone */
 } Fetch;
@@ -325,27 +326,40 @@ fetch_count_plain (const Fetch *self)
   return n;
 }
 
-/* "* 12 FETCH (" and the items that are no runs of content, in one go. */
-static gboolean
+/* "* 12 FETCH (" */
+static void
+fetch_open (CfCommandCall *call, Fetch *self, const CfMessage *message)
+{
+  cf_output_printf (cf_call_get_output (call), "* %u FETCH (", message->seq);
+  self->at_item = 0;
+  self->opened = TRUE;
+  self->separate = self->flags_told = FALSE;
+}
+
+/* The items that are no runs of content, each in one go. */
+static CfRun
 fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
 {
   CfOutput *output = cf_call_get_output (call);
-  gsize begin = cf_output_get_length (output);
-  guint n = fetch_count_plain (self);
 
-  cf_output_printf (output, "* %u FETCH (", message->seq);
-  self->separate = FALSE;
-  for (self->at_item = 0; self->at_item < n; self->at_item++) {
+  for (guint n = fetch_count_plain (self); self->at_item < n; self->at_item++) {
     const CfFetchItem *item = &g_array_index (self->items, CfFetchItem, self->at_item);
+    gsize begin = cf_output_get_length (output);
+    gboolean separate = self->separate;
 
+    if (cf_call_is_output_full (call))
+      return CF_RUN_MORE;
     fetch_write_label (self, output, fetch_item_get_label (item));
     if (!item->row->emit (message, &item->request, output, error)) {
       cf_output_truncate (output, begin);
-      return FALSE;
+      self->separate = separate;
+      return CF_RUN_ERROR;
     }
   }
-  fetch_tell_flags (message->session, self, message, output);
-  return TRUE;
+  if (!self->flags_told)
+    fetch_tell_flags (message->session, self, message, output);
+  self->flags_told = TRUE;
+  return CF_RUN_DONE;
 }
 
 /* Begins the next run of content. Nothing of it stays written unless it has begun. */
@@ -384,6 +398,8 @@ fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
       cf_output_text (cf_call_get_output (call), ")\r\n");
       return CF_RUN_DONE;
     }
+    if (cf_call_is_output_full (call))
+      return CF_RUN_MORE;
     run = fetch_begin_span (call, self, message, error);
     if (run != CF_RUN_DONE)
       return run;
@@ -413,16 +429,24 @@ fetch_give_up (CfCommandCall *call, Fetch *self, const CfMessage *message, GErro
 static CfRun
 fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
 {
+  gsize begin = cf_output_get_length (cf_call_get_output (call));
+  gboolean opening;
   CfRun run;
 
   if (message->missing) {
     self->expunged = TRUE;
     return CF_RUN_DONE;
   }
-  if (!self->opened && !fetch_write_plain (call, self, message, error))
+  opening = !self->opened;
+  if (opening)
+    fetch_open (call, self, message);
+  run = fetch_write_plain (call, self, message, error);
+  if (run == CF_RUN_ERROR && opening) {
+    cf_output_truncate (cf_call_get_output (call), begin); /* nothing of it has been sent */
     return CF_RUN_ERROR;
-  self->opened = TRUE;
-  run = fetch_write_spans (call, self, message, error);
+  }
+  if (run == CF_RUN_DONE)
+    run = fetch_write_spans (call, self, message, error);
   if (run == CF_RUN_ERROR)
     return fetch_give_up (call, self, message, error);
   if (run == CF_RUN_DONE)
