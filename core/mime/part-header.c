@@ -18,7 +18,7 @@
 static void
 parameter_free (gpointer data)
 {
-  CfParameter *parameter = data;
+  CfMimeParameter *parameter = data;
 
   g_free (parameter->name);
   g_free (parameter->value);
@@ -92,7 +92,7 @@ parse_parameters (const char *at)
   while (parameters->len < PARAMETERS_MAX) {
     const char *name;
     gsize length;
-    CfParameter *parameter;
+    CfMimeParameter *parameter;
 
     at = skip_blanks (at);
     if (*at == ';') {
@@ -109,7 +109,7 @@ parse_parameters (const char *at)
       continue;
     }
     at = skip_blanks (at + 1);
-    parameter = g_new (CfParameter, 1);
+    parameter = g_new (CfMimeParameter, 1);
     parameter->name = g_strndup (name, length);
     parameter->value = *at == '"' ? parse_quoted (&at) : parse_unquoted (&at);
     g_ptr_array_add (parameters, parameter);
@@ -129,7 +129,7 @@ find_parameter (const GPtrArray *parameters, const char *name, const char **out_
 
   *out_plain = NULL;
   for (guint i = 0; parameters != NULL && i < parameters->len; i++) {
-    const CfParameter *parameter = g_ptr_array_index (parameters, i);
+    const CfMimeParameter *parameter = g_ptr_array_index (parameters, i);
 
     if (g_ascii_strncasecmp (parameter->name, name, length) != 0)
       continue;

@@ -8,7 +8,7 @@
 typedef struct {
   char *name;
   char *value;
-} CfParameter;
+} CfMimeParameter;
 
 /* A Content-Transfer-Encoding field's place in the header. */
 typedef struct {
@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
   char *type, *subtype;  /* lower case */
-  GPtrArray *parameters; /* CfParameter; NULL when there are none */
+  GPtrArray *parameters; /* CfMimeParameter; NULL when there are none */
   char *boundary;        /* of a multipart; NULL when it has none that can be used */
   char *charset;         /* lower case, or NULL */
   char *encoding;        /* lower case */

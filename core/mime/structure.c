@@ -31,7 +31,7 @@ write_parameters (Writer *writer, const GPtrArray *parameters)
     return;
   }
   for (guint i = 0; i < parameters->len; i++) {
-    const CfParameter *parameter = g_ptr_array_index (parameters, i);
+    const CfMimeParameter *parameter = g_ptr_array_index (parameters, i);
 
     g_string_append_c (writer->out, i == 0 ? '(' : ' ');
     cf_wire_upper (writer->out, parameter->name);

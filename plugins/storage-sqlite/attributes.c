@@ -22,10 +22,10 @@ attribute_write (Db *db, const CfAttributeTarget *target, const CfAttribute *att
   return ok;
 }
 
-/* Reports the rows of a query for uid, key and value that begin with @prefix. */
+/* Reports the rows of a query for uid, key and value. */
 static gboolean
-attribute_report (Db *db, DbRows *rows, const CfAttributeTarget *target, const char *prefix,
-                  CfAttributeSink *sink, GError **error)
+attribute_report (Db *db, DbRows *rows, const CfAttributeTarget *target, CfAttributeSink *sink,
+                  GError **error)
 {
   int step = rows != NULL ? 1 : -1;
 
@@ -38,8 +38,6 @@ attribute_report (Db *db, DbRows *rows, const CfAttributeTarget *target, const c
     if (step <= 0)
       break;
     attribute.key = db_column_text (rows, 1);
-    if (!g_str_has_prefix (attribute.key, prefix))
-      continue;
     found.uid = (guint32) db_int (rows, 0);
     value = g_bytes_new (sqlite3_column_blob (rows, 2), (gsize) sqlite3_column_bytes (rows, 2));
     attribute.value = value;
@@ -54,16 +52,18 @@ slot_attribute_get (CfStoreConn *conn, const CfCall *call, const CfAttributeTarg
 {
   gboolean all = target->mailbox != 0 && target->uid == G_MAXUINT32;
   CfAttributeTarget reported = *target;
+  /* Keys are UTF-8, which has no octet 255, and compare octet by octet: so this is above all with the prefix. */
+  g_autofree char *above = g_strconcat (prefix, "\xff", NULL);
   g_autoptr (DbRows) rows = NULL;
 
   conn->db->deadline = call->deadline;
   reported.struct_size = sizeof reported;
   rows = db_query (conn->db, error,
                    "SELECT uid, key, value FROM attribute WHERE account = ? AND mailbox = ?"
-                   " AND uid BETWEEN ? AND ? AND key >= ? ORDER BY uid, key",
+                   " AND uid BETWEEN ? AND ? AND key >= ? AND key < ? ORDER BY uid, key",
                    INT (target->account), INT (target->mailbox), INT (all ? 1 : target->uid),
-                   INT (target->uid), TEXT (prefix));
-  return attribute_report (conn->db, rows, &reported, prefix, sink, error);
+                   INT (target->uid), TEXT (prefix), TEXT (above));
+  return attribute_report (conn->db, rows, &reported, sink, error);
 }
 
 static gboolean
