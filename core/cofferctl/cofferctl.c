@@ -135,6 +135,22 @@ find_command (int argc, char **argv, int *out_used)
   return NULL;
 }
 
+/* Why there is no command that begins with @word. */
+static int
+fail_unknown (const char *word)
+{
+  g_autofree char *start = g_strconcat (word, " ", NULL);
+  g_autoptr (GString) seconds = g_string_new (NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (g_str_has_prefix (commands[i].name, start))
+      g_string_append_printf (seconds, "%s%s", seconds->len > 0 ? ", " : "",
+                              commands[i].name + strlen (start));
+  if (seconds->len > 0)
+    return fail (EX_USAGE, "behind '%s' comes one of: %s", word, seconds->str);
+  return fail (EX_USAGE, "'%s' is no command; cofferctl --help lists them", word);
+}
+
 /* ---- One command ---- */
 
 /* Reads what stands behind the command's name. FALSE: wrong usage. */
@@ -284,7 +300,7 @@ main (int argc, char **argv)
     return fail (EX_USAGE, "no command; cofferctl --help lists them");
   command = find_command (argc - 1, argv + 1, &used);
   if (command == NULL)
-    return fail (EX_USAGE, "'%s' is no command; cofferctl --help lists them", argv[1]);
+    return fail_unknown (argv[1]);
   /* Its last word stands where a program's name does. */
   return run_command (command, argc - used, argv + used, &config);
 }

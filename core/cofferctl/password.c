@@ -74,9 +74,10 @@ ask (const char *prompt, GError **error)
   sigemptyset (&interrupt);
   sigaddset (&interrupt, SIGTSTP);
   sigprocmask (SIG_BLOCK, &interrupt, &mask);
+  /* Drops what was typed before; so only then may the prompt say that it is time. */
+  tcsetattr (STDIN_FILENO, TCSAFLUSH, &silent);
   fprintf (stderr, "%s: ", prompt);
   fflush (stderr);
-  tcsetattr (STDIN_FILENO, TCSAFLUSH, &silent);
   password = read_line (STDIN_FILENO, error);
   tcsetattr (STDIN_FILENO, TCSAFLUSH, &before);
   sigprocmask (SIG_SETMASK, &mask, NULL);

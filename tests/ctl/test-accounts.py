@@ -102,6 +102,26 @@ class Accounts:
         # Without a terminal there is nobody to ask.
         assert '--password-stdin' in self.control('user', 'add', 'pia', code=1)
 
+    def prompt(self):
+        """On a terminal the password is asked for twice, and not shown."""
+        for first, second, name in (('tick tock', 'tick tock', 'tim'), ('tick', 'tock', None),
+                                    ('ti\x03ck', None, None)):
+            terminal, other_end = os.openpty()
+            process = self.server.start_control('user', 'add', 'tim', terminal=other_end)
+            os.close(other_end)
+            for typed in filter(None, (first, second)):
+                while process.stdout.read(1) != b':':
+                    pass
+                os.write(terminal, typed.encode() + b'\n')
+            said = process.communicate(timeout=60)[0]
+            shown = os.read(terminal, 1000)
+            os.close(terminal)
+            assert process.returncode == (0 if name else 1), said
+            assert b'ck' not in shown, shown
+            if name:
+                assert self.login(name, first).status == 'OK'
+                self.control('user', 'delete', name)
+
     def passwd(self):
         self.control('user', 'add', 'paul', '--no-password')
         assert self.login('paul', '').status != 'OK'
@@ -273,8 +293,8 @@ class Accounts:
 
 
 def cases(tests):
-    for name in ('usage', 'configuration', 'add', 'names_of_all_kinds', 'passwords', 'passwd', 'mailboxes', 'disable',
-                 'delete', 'addresses', 'modules', 'socket_is_private', 'bad_requests', 'secrets'):
+    for name in ('usage', 'configuration', 'add', 'names_of_all_kinds', 'passwords', 'prompt', 'passwd', 'mailboxes',
+                 'disable', 'delete', 'addresses', 'modules', 'socket_is_private', 'bad_requests', 'secrets'):
         yield name.replace('_', '-'), getattr(tests, name)
     if tests.durable:
         yield 'own-server', tests.own_server

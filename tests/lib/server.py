@@ -138,10 +138,10 @@ class Server:
         return subprocess.run([self.build / 'core/cofferctl', '--config', self.config_path, *arguments], input=stdin,
                               text=True, capture_output=True, env=self._environment(), timeout=60, check=False)
 
-    def start_control(self, *arguments):
-        """Starts cofferctl and does not wait: its process."""
+    def start_control(self, *arguments, terminal=subprocess.DEVNULL):
+        """Starts cofferctl and does not wait: its process. @terminal: what it has as stdin."""
         return subprocess.Popen([self.build / 'core/cofferctl', '--config', self.config_path, *arguments],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 env=self._environment())
 
     def add_user(self, name, password=PASSWORD):
