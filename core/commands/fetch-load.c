@@ -270,6 +270,7 @@ cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize le
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   g_clear_pointer (&message->run, cf_message_run_free);
+  g_clear_pointer (&message->ahead, g_ptr_array_unref);
   message->run = load_run_new (offset);
   load_init (&load);
   request = load_add (&load, message, message->run);

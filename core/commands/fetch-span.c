@@ -212,8 +212,11 @@ cf_fetch_span_continue (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *mess
   while (fetch->active) {
     CfRun run;
 
-    if (cf_call_is_output_full (call))
+    if (cf_call_is_output_full (call)) {
+      /* What was read has been written: while the client does not read, it costs its output alone. */
+      g_clear_pointer (&message->run, cf_message_run_free);
       return CF_RUN_MORE;
+    }
     run = fetch->span.decode ? span_decode_slice (fetch, call, message, error)
                              : span_present_slice (fetch, call, message, error);
     if (run != CF_RUN_DONE)
