@@ -145,6 +145,8 @@ cf_store_mailbox_rename (CfSession *session, const char *from, const char *to, G
       &frame, frame.slots->mailbox_rename (frame.conn, &frame.call, account, from, to, error), error);
   /* Also after a failure: its outcome may be unknown. */
   cf_names_forget_account (account);
+  if (ok)
+    cf_mailbox_renamed (account, from, to);
   return ok;
 }
 
@@ -176,6 +178,24 @@ cf_store_mailbox_delete (CfSession *session, const char *name, GError **error)
 
 /* ---- STATUS ---- */
 
+/* The store does not know yet of what sessions here have been shown as \Recent since the last SELECT. */
+static void
+status_take_claims (CfAccountId account, CfMailboxStatus *status)
+{
+  g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (account, status->info.id);
+  g_autoptr (CfSnapshot) snapshot = mailbox != NULL ? cf_mailbox_ref_snapshot (mailbox) : NULL;
+  guint32 known = mailbox != NULL ? cf_mailbox_get_known_recent (mailbox) : 0;
+  guint32 claimed = 0;
+
+  if (known <= status->info.recent_uid)
+    return;
+  if (known >= status->info.uid_next)
+    claimed = status->recent;
+  else if (snapshot != NULL)
+    claimed = cf_snapshot_rank (snapshot, known) - cf_snapshot_rank (snapshot, status->info.recent_uid);
+  status->recent -= MIN (claimed, status->recent);
+}
+
 gboolean
 cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *out_status, GError **error)
 {
@@ -191,6 +211,7 @@ cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *
                      error))
     return FALSE;
   cf_names_remember (account, name, status.info.id);
+  status_take_claims (account, &status);
   *out_status = status;
   return TRUE;
 }
