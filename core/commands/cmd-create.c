@@ -110,7 +110,6 @@ cmd_rename (CfCommandCall *call, GError **error)
     return CF_RUN_WAIT;
   if (!cf_store_mailbox_rename (cf_call_get_session (call), tree->name, tree->to, error))
     return CF_RUN_ERROR;
-  cf_selected_follow_rename (cf_call_get_session (call), tree->name, tree->to);
   return CF_RUN_DONE;
 }
 

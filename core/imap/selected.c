@@ -163,21 +163,19 @@ cf_selected_follow_delete (CfSession *session, const char *name)
 }
 
 void
-cf_selected_follow_rename (CfSession *session, const char *from, const char *to)
+cf_selected_follow_names (CfSession *session)
 {
-  gsize length = strlen (from);
-  const char *name = session->mailbox_name;
-  char *renamed;
+  guint serial = cf_mailbox_get_names_serial ();
+  char *name;
 
-  if (name == NULL || !g_str_has_prefix (name, from)
-      || (name[length] != '\0' && name[length] != CF_MAILBOX_SEPARATOR))
+  if (session->mailbox == NULL || serial == session->names_serial)
     return;
-  /* INBOX leaves what is below it where it is. */
-  if (name[length] != '\0' && g_str_equal (from, "INBOX"))
+  session->names_serial = serial;
+  name = cf_mailbox_dup_name (session->mailbox);
+  if (name == NULL)
     return;
-  renamed = g_strconcat (to, name + length, NULL);
   g_free (session->mailbox_name);
-  session->mailbox_name = renamed;
+  session->mailbox_name = name;
 }
 
 void

@@ -30,10 +30,12 @@ gboolean cf_selected_sync (CfSession *session, gboolean expunge);
 void cf_selected_demote (CfSession *session);
 gboolean cf_selected_is_demoted (CfSession *session);
 
-/* This session deleted or renamed a mailbox, perhaps the one it has selected, which it then leaves or knows
- * by its new name. (Other sessions on a deleted mailbox end; see cf_selected_is_gone().) */
+/* This session deleted a mailbox, perhaps the one it has selected, which it then leaves. (Other sessions on a
+ * deleted mailbox end; see cf_selected_is_gone().) */
 void cf_selected_follow_delete (CfSession *session, const char *name);
-void cf_selected_follow_rename (CfSession *session, const char *from, const char *to);
+/* Takes the mailbox's new name when somebody has renamed it. Between steps, as what runs in them borrows the
+ * name. */
+void cf_selected_follow_names (CfSession *session);
 
 /* Reports the flags of @uid now, with @with_uid also the UID; for a change that this session made itself. */
 void cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid);

@@ -203,6 +203,7 @@ session_reject (CfSession *session, const char *tag, const GError *error)
 static void
 session_begin (CfSession *session)
 {
+  cf_selected_follow_names (session);
   g_autoptr (CfInput) input = cf_command_reader_steal_input (session->reader);
   const char *tag = cf_command_reader_get_tag (session->reader);
   const char *name = cf_command_reader_get_name (session->reader);
@@ -360,6 +361,7 @@ session_step (CfSession *session)
 {
   CfCommandCall *call = session->call;
 
+  cf_selected_follow_names (session);
   /* News that IDLE tells are not the client's activity. */
   if (call->wants_line == 0)
     cf_session_touch (session);

@@ -31,6 +31,7 @@ struct _CfSession {
   CfMailbox *mailbox;
   CfView *view;
   char *mailbox_name;
+  guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
 
   gint64 autologout_at; /* monotonic microseconds */

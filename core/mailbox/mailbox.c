@@ -13,6 +13,7 @@
 static GMutex table_lock;
 static GHashTable *table_ids;   /* CfMailbox: itself, by account and id */
 static GHashTable *table_names; /* CfMailbox: itself, by account and name */
+static gint table_names_serial; /* atomic */
 static GQueue table_lru;        /* of those with a snapshot; most recently used first */
 static gsize table_octets, table_max_octets;
 static CfMailboxWakeFunc table_wake;
@@ -299,6 +300,68 @@ cf_mailbox_release (CfMailbox *mailbox)
     mailbox_free (mailbox);
 }
 
+/* ---- Names ------------------------------------------------------------------------------------------- */
+
+/* Under the table's lock; takes over @name. */
+static void
+table_set_name (CfMailbox *mailbox, char *name)
+{
+  table_forget_name (mailbox);
+  mailbox->name = name;
+  g_hash_table_replace (table_names, mailbox, mailbox);
+  g_atomic_int_inc (&table_names_serial);
+}
+
+char *
+cf_mailbox_dup_name (CfMailbox *mailbox)
+{
+  char *name;
+
+  g_mutex_lock (&table_lock);
+  name = g_strdup (mailbox->name);
+  g_mutex_unlock (&table_lock);
+  return name;
+}
+
+guint
+cf_mailbox_get_names_serial (void)
+{
+  return (guint) g_atomic_int_get (&table_names_serial);
+}
+
+static gboolean
+name_is_renamed (const char *name, const char *from)
+{
+  gsize length = strlen (from);
+
+  if (name == NULL || !g_str_has_prefix (name, from))
+    return FALSE;
+  return name[length] == '\0' || (name[length] == CF_MAILBOX_SEPARATOR && !g_str_equal (from, "INBOX"));
+}
+
+void
+cf_mailbox_renamed (CfAccountId account, const char *from, const char *to)
+{
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer value;
+
+  g_mutex_lock (&table_lock);
+  g_hash_table_iter_init (&iter, table_names);
+  while (g_hash_table_iter_next (&iter, &value, NULL)) {
+    CfMailbox *mailbox = value;
+
+    if (mailbox->account == account && name_is_renamed (mailbox->name, from))
+      g_ptr_array_add (found, mailbox);
+  }
+  for (guint i = 0; i < found->len; i++) {
+    CfMailbox *mailbox = g_ptr_array_index (found, i);
+
+    table_set_name (mailbox, g_strconcat (to, mailbox->name + strlen (from), NULL));
+  }
+  g_mutex_unlock (&table_lock);
+}
+
 CfAccountId
 cf_mailbox_get_account (const CfMailbox *mailbox)
 {
@@ -541,11 +604,8 @@ mailbox_update_table (CfMailbox *mailbox, const char *name)
 {
   g_mutex_lock (&table_lock);
   if (mailbox->in_table) {
-    if (name != NULL && g_strcmp0 (name, mailbox->name) != 0) {
-      table_forget_name (mailbox);
-      mailbox->name = g_strdup (name);
-      g_hash_table_replace (table_names, mailbox, mailbox);
-    }
+    if (name != NULL && g_strcmp0 (name, mailbox->name) != 0)
+      table_set_name (mailbox, g_strdup (name));
     table_charge (mailbox);
   }
   table_evict_and_unlock ();

@@ -47,6 +47,14 @@ CfMailbox *cf_mailbox_ref (CfMailbox *mailbox);
 void cf_mailbox_release (CfMailbox *mailbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfMailbox, cf_mailbox_release)
 
+/* The name it was last known by here; NULL: none is known. The caller frees. */
+char *cf_mailbox_dup_name (CfMailbox *mailbox);
+/* A number that changes whenever a name does: who keeps a copy of one asks again then. */
+guint cf_mailbox_get_names_serial (void);
+/* RENAME was carried out: the mailboxes below @from, and @from itself, have new names. INBOX leaves what is
+ * below it where it is (RFC 3501, 6.3.5). */
+void cf_mailbox_renamed (CfAccountId account, const char *from, const char *to);
+
 CfAccountId cf_mailbox_get_account (const CfMailbox *mailbox);
 CfMailboxId cf_mailbox_get_id (const CfMailbox *mailbox);
 

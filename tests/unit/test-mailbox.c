@@ -208,6 +208,38 @@ test_names (Fixture *fixture, gconstpointer data)
   g_assert_true (again == other);
 }
 
+/* RENAME takes what is below along; INBOX leaves it, and another's mailboxes are not meant. */
+static void
+test_renamed (Fixture *fixture, gconstpointer data)
+{
+  static const struct {
+    const char *from, *to, *name;
+  } cases[] = {
+    { "Mode", "Other", "Model" },
+    { "Model/below", "Other", "Model" },
+    { "Model", "INBOX/below", "INBOX/below" },
+    { "INBOX", "Other", "INBOX/below" },
+    { "INBOX/below", "a", "a" },
+    { "a", "b/c", "b/c" },
+    { "b", "x/y/z", "x/y/z/c" },
+  };
+
+  cf_snapshot_unref (refresh (fixture->mailbox, fixture->model, 0));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    guint serial = cf_mailbox_get_names_serial ();
+    g_autofree char *before = cf_mailbox_dup_name (fixture->mailbox), *name = NULL;
+    g_autoptr (CfMailbox) found = NULL;
+
+    cf_mailbox_renamed (2, before, "stranger");
+    cf_mailbox_renamed (1, cases[i].from, cases[i].to);
+    name = cf_mailbox_dup_name (fixture->mailbox);
+    g_assert_cmpstr (name, ==, cases[i].name);
+    found = cf_mailbox_lookup_name (1, name);
+    g_assert_true (found == fixture->mailbox);
+    g_assert_cmpint (serial != cf_mailbox_get_names_serial (), ==, !g_str_equal (before, name));
+  }
+}
+
 static void
 test_recent (Fixture *fixture, gconstpointer data)
 {
@@ -322,6 +354,7 @@ main (int argc, char **argv)
   ADD ("/core/mailbox/gone/restored", test_restored, NULL);
   ADD ("/core/mailbox/gone/restored-without-snapshot", test_restored, "");
   ADD ("/core/mailbox/names", test_names, NULL);
+  ADD ("/core/mailbox/renamed", test_renamed, NULL);
   ADD ("/core/mailbox/recent", test_recent, NULL);
   g_test_add_func ("/core/mailbox/lru", test_lru);
   g_test_add_func ("/core/mailbox/threads", test_threads);
