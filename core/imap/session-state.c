@@ -46,6 +46,7 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
     cf_identity_clear (&session->identity);
     return FALSE;
   }
+  session->logged_in = TRUE;
   cf_command_reader_set_authenticated (session->reader, TRUE);
   cf_conn_set_label (session->conn, session->identity.user);
   cf_session_touch (session);

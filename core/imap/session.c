@@ -172,7 +172,7 @@ session_closed (CfConn *conn, gpointer data)
   CfSession *session = data;
   CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_LOGOUT, .session = session };
 
-  if (session->identity.account != 0) {
+  if (session->logged_in) {
     hook.account = session->identity.account;
     cf_registry_run_hooks (&hook, NULL);
   }

@@ -38,6 +38,7 @@ struct _CfSession {
   gint64 demote_at;     /* when the view of an idle session gives its snapshot back; 0: never */
   gboolean draining;    /* the server goes down */
   gboolean closing;     /* BYE has been written */
+  gboolean logged_in;   /* CF_HOOK_LOGIN was asked, so CF_HOOK_LOGOUT is told */
 };
 
 /* IMAP on a listener; and, for an account authenticated by other means, the greeting PREAUTH on
