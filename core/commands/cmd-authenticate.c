@@ -91,7 +91,7 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
 
   mechanism = authenticate_lookup (name, &self->class);
   if (mechanism == NULL) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "No such mechanism");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "There is no such mechanism");
     return FALSE;
   }
   if (!cf_commands_mechanism_is_offered (call->session, mechanism)) {

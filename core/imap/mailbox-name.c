@@ -12,7 +12,7 @@
 static gboolean
 name_fail (GError **error, const char *reason)
 {
-  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "No such name can be: %s", reason);
+  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "No mailbox can have this name: %s", reason);
   return FALSE;
 }
 

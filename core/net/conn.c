@@ -206,7 +206,7 @@ gboolean
 cf_conn_start_tls (CfConn *conn, gsize *out_discarded, GError **error)
 {
   if (conn->tls != NULL || conn->tls_wanted) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "TLS is active already");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "TLS is on already");
     return FALSE;
   }
   if (!cf_net_has_tls (conn->net)) {

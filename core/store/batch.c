@@ -314,5 +314,5 @@ cf_write_batch_object_gone (CfWriteBatch *batch, guint i, CfObjectId object)
   g_array_append_val (result->objects_gone, object);
   if (result->error == NULL)
     cf_write_batch_fail (batch, i,
-                         g_error_new_literal (CF_ERROR, CF_ERROR_CONTENT_GONE, "Shared content is gone"));
+                         g_error_new_literal (CF_ERROR, CF_ERROR_CONTENT_GONE, "A part of the message is no longer stored"));
 }

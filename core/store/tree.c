@@ -13,7 +13,7 @@ cf_store_account_lookup (CfSession *session, const char *address, CfAccountSink 
   CfStoreFrame frame;
 
   if (normal == NULL) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "No such account");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such account");
     return FALSE;
   }
   if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))

@@ -700,7 +700,7 @@ find_account (CfStore *store, const CfCall *call, CfAccountId id, GError **error
     return NULL;
   account = g_tree_lookup (store->accounts, &id);
   if (account == NULL)
-    refuse (error, CF_ERROR_NONEXISTENT, "No such account");
+    refuse (error, CF_ERROR_NONEXISTENT, "There is no such account");
   return account;
 }
 
@@ -714,7 +714,7 @@ find_mailbox (CfStore *store, const CfCall *call, CfAccountId account_id, CfMail
     return NULL;
   mailbox = g_hash_table_lookup (account->mailboxes_by_id, &id);
   if (mailbox == NULL)
-    refuse (error, CF_ERROR_NONEXISTENT, "No such mailbox");
+    refuse (error, CF_ERROR_NONEXISTENT, "There is no such mailbox");
   return mailbox;
 }
 
@@ -729,7 +729,7 @@ find_mailbox_by_name (CfStore *store, const CfCall *call, CfAccountId account_id
     return NULL;
   mailbox = g_tree_lookup (account->mailboxes, name);
   if (mailbox == NULL)
-    refuse (error, CF_ERROR_NONEXISTENT, "No such mailbox");
+    refuse (error, CF_ERROR_NONEXISTENT, "There is no such mailbox");
   return mailbox;
 }
 
@@ -811,7 +811,7 @@ memory_account_create (CfStoreConn *conn, const CfCall *call, const char *name, 
   if (!check_deadline (call, error))
     return FALSE;
   if (g_hash_table_contains (conn->store->accounts_by_address, name))
-    return refuse (error, CF_ERROR_ALREADYEXISTS, "An account has this address");
+    return refuse (error, CF_ERROR_ALREADYEXISTS, "The address belongs to an account");
 
   account = account_new (conn->store, name);
   account_add_address (account, name);
@@ -850,7 +850,7 @@ memory_account_lookup (CfStoreConn *conn, const CfCall *call, const char *addres
     return FALSE;
   account = g_hash_table_lookup (conn->store->accounts_by_address, address);
   if (account == NULL)
-    return refuse (error, CF_ERROR_NONEXISTENT, "No such account");
+    return refuse (error, CF_ERROR_NONEXISTENT, "There is no such account");
 
   account_report (account, sink);
   g_hash_table_iter_init (&iter, account->credentials);
@@ -884,7 +884,7 @@ memory_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId id, co
     return FALSE;
   if (change->add_address != NULL
       && g_hash_table_contains (conn->store->accounts_by_address, change->add_address))
-    return refuse (error, CF_ERROR_ALREADYEXISTS, "An account has this address");
+    return refuse (error, CF_ERROR_ALREADYEXISTS, "The address belongs to an account");
   if (change->remove_address != NULL
       && g_hash_table_lookup (conn->store->accounts_by_address, change->remove_address) != account)
     return refuse (error, CF_ERROR_NONEXISTENT, "The account does not have this address");
@@ -1016,7 +1016,7 @@ memory_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId id, co
   if (inbox) /* its own row, which is the first, moves alone (RFC 3501, 6.3.5) */
     g_ptr_array_set_size (moving, 1);
   if (moving->len == 0)
-    return refuse (error, CF_ERROR_NONEXISTENT, "No such mailbox");
+    return refuse (error, CF_ERROR_NONEXISTENT, "There is no such mailbox");
   if (g_tree_lookup (account->mailboxes, to) != NULL)
     return refuse (error, CF_ERROR_ALREADYEXISTS, "The mailbox exists");
   names = g_ptr_array_new_with_free_func (g_free);
@@ -1175,7 +1175,7 @@ memory_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId id, CfCo
     return FALSE;
   content = g_hash_table_lookup (account->contents, &content_id);
   if (content == NULL)
-    return refuse (error, CF_ERROR_NONEXISTENT, "No such content");
+    return refuse (error, CF_ERROR_NONEXISTENT, "There is no such content");
 
   content_unindex_headers (content);
   g_bytes_unref (content->facts);
@@ -1426,7 +1426,7 @@ static gboolean
 mailbox_has_uids (const Mailbox *mailbox, guint n, GError **error)
 {
   if (n > G_MAXUINT32 - mailbox->uid_next)
-    return refuse (error, CF_ERROR_LIMIT, "The mailbox has no more UIDs");
+    return refuse (error, CF_ERROR_LIMIT, "The mailbox has no UIDs left");
   return TRUE;
 }
 
@@ -1567,7 +1567,7 @@ commit_operation (Commit *commit, guint i, GError **error)
 
   messages = mailbox_select (commit->mailbox, op->uids);
   if (op->require_all && messages->len < cf_uid_set_get_count (op->uids))
-    return refuse (error, CF_ERROR_EXPUNGEISSUED, "Some of the messages no longer exist");
+    return refuse (error, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
 
   switch (op->kind) {
   case CF_WRITE_STORE:
@@ -1613,7 +1613,7 @@ commit_unit (Commit *commit, guint first, guint end)
   if (done
       && (exceeds (cf_write_batch_get_max_octets (commit->batch), octets, account->octets)
           || exceeds (cf_write_batch_get_max_messages (commit->batch), messages, account->messages)))
-    done = refuse (&failure, CF_ERROR_OVERQUOTA, "The account's quota would be exceeded");
+    done = refuse (&failure, CF_ERROR_OVERQUOTA, "The quota would be exceeded");
   if (done)
     return;
 
@@ -2078,7 +2078,7 @@ memory_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfPr
     const Sample *sample = &g_array_index (samples, Sample, i);
 
     if (progress != NULL && !progress (i, samples->len, user_data))
-      return refuse (error, CF_ERROR_NO, "Stopped");
+      return refuse (error, CF_ERROR_NO, "The check was stopped");
     check_object (sample->sha256, sample->octets, finding, user_data);
   }
   return TRUE;

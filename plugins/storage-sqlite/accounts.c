@@ -44,7 +44,7 @@ account_insert (Db *db, const char *name, CfAccountId *out_id, GError **error)
   int found = db_get (db, &id, error, "SELECT id FROM account WHERE name = ?", TEXT (name));
 
   if (found > 0)
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_ALREADYEXISTS, "There is an account of this name");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_ALREADYEXISTS, "The address belongs to an account");
   if (found != 0
       || !db_exec (db, error, "INSERT INTO account (name, created) VALUES (?, ?)", TEXT (name),
                    INT (g_get_real_time () / G_USEC_PER_SEC)))

@@ -129,7 +129,7 @@ append_check_segments (Commit *commit, guint i, const CfAppend *append, guint64 
   if (append->n_segments > 0 && position != total)
     return append_refuse_segments (error);
   if (gone)
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_CONTENT_GONE, "An object of the message is gone");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CONTENT_GONE, "A part of the message is no longer stored");
   *out_inline = append->n_segments > 0 ? inline_octets : total;
   return !gone;
 }

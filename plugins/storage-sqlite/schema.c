@@ -192,7 +192,7 @@ schema_run_steps (Db *db, guint from, CfProgressFunc progress, gpointer user_dat
       return FALSE;
     if (progress != NULL && !progress (step + 1 - from, schema_wanted - from, user_data)
         && step + 1 < schema_wanted) {
-      g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "Stopped");
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "The upgrade was stopped");
       return FALSE;
     }
   }

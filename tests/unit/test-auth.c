@@ -59,7 +59,7 @@ cf_store_account_lookup (CfSession *asking, const char *address, CfAccountSink *
           sink->address (sink, store[i].addresses[k]);
         return TRUE;
       }
-  g_set_error (error, CF_ERROR, CF_ERROR_NONEXISTENT, "No such account");
+  g_set_error (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such account");
   return FALSE;
 }
 

@@ -260,7 +260,7 @@ test_starttls_injection (void)
   g_assert_cmpint (client_handshake (&client, fd, "NORMAL", NULL), ==, 0);
   tls_send (&client, "DISCARDED\nSTARTTLS\n");
   ASSERT_TLS_LINE (&client, "discarded 14");
-  ASSERT_TLS_LINE (&client, "no: TLS is active already");
+  ASSERT_TLS_LINE (&client, "no: TLS is on already");
   client_clear (&client);
 }
 
