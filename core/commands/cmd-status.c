@@ -99,13 +99,13 @@ emit_recent (CfSession *session, const CfMailboxStatus *status, CfOutput *output
 static void
 emit_uidnext (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
 {
-  cf_output_printf (output, "%u", status->info.uid_next);
+  cf_output_printf (output, "%u", status->uid_next);
 }
 
 static void
 emit_uidvalidity (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
 {
-  cf_output_printf (output, "%u", status->info.uid_validity);
+  cf_output_printf (output, "%u", status->uid_validity);
 }
 
 static void

@@ -89,9 +89,11 @@ count_mailbox (CfIndexSink *sink, const CfMailboxInfo *info)
 {
   CfMailboxStatus *status = ((CountSink *) sink)->status;
 
-  memcpy (&status->info, info, MIN (info->struct_size, sizeof status->info));
-  status->info.struct_size = sizeof status->info;
-  status->info.name = NULL;
+  status->id = info->id;
+  status->uid_validity = info->uid_validity;
+  status->uid_next = info->uid_next;
+  status->highest_modseq = info->highest_modseq;
+  status->recent_uid = info->recent_uid;
 }
 
 static void
@@ -112,7 +114,7 @@ count_row (CfIndexSink *sink, const CfIndexRow *row)
   status->messages++;
   status->unseen += (row->flags & CF_FLAG_SEEN) == 0;
   status->deleted += (row->flags & CF_FLAG_DELETED) != 0;
-  status->recent += row->uid >= status->info.recent_uid;
+  status->recent += row->uid >= status->recent_uid;
   status->octets += row->size;
 }
 

@@ -182,17 +182,17 @@ cf_store_mailbox_delete (CfSession *session, const char *name, GError **error)
 static void
 status_take_claims (CfAccountId account, CfMailboxStatus *status)
 {
-  g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (account, status->info.id);
+  g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (account, status->id);
   g_autoptr (CfSnapshot) snapshot = mailbox != NULL ? cf_mailbox_ref_snapshot (mailbox) : NULL;
   guint32 known = mailbox != NULL ? cf_mailbox_get_known_recent (mailbox) : 0;
   guint32 claimed = 0;
 
-  if (known <= status->info.recent_uid)
+  if (known <= status->recent_uid)
     return;
-  if (known >= status->info.uid_next)
+  if (known >= status->uid_next)
     claimed = status->recent;
   else if (snapshot != NULL)
-    claimed = cf_snapshot_rank (snapshot, known) - cf_snapshot_rank (snapshot, status->info.recent_uid);
+    claimed = cf_snapshot_rank (snapshot, known) - cf_snapshot_rank (snapshot, status->recent_uid);
   status->recent -= MIN (claimed, status->recent);
 }
 
@@ -210,8 +210,9 @@ cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *
                      frame.slots->mailbox_status (frame.conn, &frame.call, account, name, &status, error),
                      error))
     return FALSE;
-  cf_names_remember (account, name, status.info.id);
+  cf_names_remember (account, name, status.id);
   status_take_claims (account, &status);
+  status.struct_size = sizeof status;
   *out_status = status;
   return TRUE;
 }

@@ -1057,8 +1057,11 @@ memory_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId accoun
 
   if (mailbox == NULL)
     return FALSE;
-  status.info = mailbox_get_info (mailbox);
-  status.info.name = NULL; /* the mailbox may be renamed as soon as the lock is released */
+  status.id = mailbox->id;
+  status.uid_validity = mailbox->uid_validity;
+  status.uid_next = mailbox->uid_next;
+  status.highest_modseq = mailbox->highest_modseq;
+  status.recent_uid = mailbox->recent_uid;
   for (GTreeNode *node = g_tree_node_first (mailbox->messages); node != NULL;
        node = g_tree_node_next (node)) {
     const Message *message = g_tree_node_value (node);

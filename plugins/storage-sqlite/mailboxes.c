@@ -150,19 +150,24 @@ mailbox_read_status (CfStore *store, Db *db, CfAccountId account, const char *na
                   " WHERE account = ? AND name = ?",
                   INT (account), TEXT (name));
   int step = rows != NULL ? db_next (db, rows, error) : -1;
+  CfMailboxInfo info;
 
   if (step == 0)
     mailbox_set_missing (error);
   if (step <= 0)
     return FALSE;
+  mailbox_read_info (store, rows, &info);
   *status = (CfMailboxStatus){ .struct_size = sizeof *status,
+                               .id = info.id,
+                               .uid_validity = info.uid_validity,
+                               .uid_next = info.uid_next,
+                               .highest_modseq = info.highest_modseq,
+                               .recent_uid = info.recent_uid,
                                .messages = (guint32) db_int (rows, 7),
                                .unseen = (guint32) db_int (rows, 8),
                                .deleted = (guint32) db_int (rows, 9),
                                .octets = (guint64) db_int (rows, 10) };
-  mailbox_read_info (store, rows, &status->info);
-  status->info.name = name;
-  return mailbox_count_recent (db, account, &status->info, &status->recent, error);
+  return mailbox_count_recent (db, account, &info, &status->recent, error);
 }
 
 gboolean

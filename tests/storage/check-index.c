@@ -321,7 +321,7 @@ const KitCheck kit_index_checks[] = {
     "messages from recent_uid on have been shown to no session as \\Recent; claim_recent: after this, "
     "recent_uid is uid_next; known_recent: recent_uid is at least this already.",
     0, check_recent },
-  { "index/status-recent", "CfMailboxStatus.recent: with UID >= info.recent_uid.", KIT_NEEDS (mailbox_status),
+  { "index/status-recent", "CfMailboxStatus.recent: with UID >= recent_uid.", KIT_NEEDS (mailbox_status),
     check_status_recent },
   { "index/info-alone", "since G_MAXUINT64: the mailbox's info alone, one call of mailbox.", 0,
     check_info_alone },

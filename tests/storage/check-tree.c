@@ -274,9 +274,9 @@ check_status (Kit *kit)
               status.messages, status.unseen, status.deleted, status.recent, (guint) status.octets,
               (guint) (9 * strlen (KIT_MESSAGE)));
   KIT_EXPECT (kit,
-              status.info.id == inbox.id && status.info.uid_next == index->info.uid_next
-                  && status.info.uid_validity == index->info.uid_validity
-                  && status.info.highest_modseq == index->info.highest_modseq,
+              status.id == inbox.id && status.uid_next == index->info.uid_next
+                  && status.uid_validity == index->info.uid_validity
+                  && status.highest_modseq == index->info.highest_modseq,
               "its info is not index_load's");
   ok = kit->slots->mailbox_status (kit->conn, kit_call (kit), inbox.account, "none", &status, &error);
   KIT_TRY (kit_failed_with (kit, "mailbox_status of what is not there", ok, &error, CF_ERROR_NONEXISTENT));

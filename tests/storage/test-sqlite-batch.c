@@ -99,7 +99,7 @@ test_rename_inbox_below_itself (void)
                                   &error);
   g_assert_no_error (error);
   g_assert_cmpuint (status.messages, ==, 1);
-  g_assert_cmpuint (status.info.id, ==, fixture->inbox);
+  g_assert_cmpuint (status.id, ==, fixture->inbox);
   fixture->class->mailbox_status (fixture->conn, &fixture_call, fixture->account, "INBOX", &status, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (status.messages, ==, 0);

@@ -94,14 +94,18 @@ struct _CfMailboxSink {
   void (*mailbox) (CfMailboxSink *sink, const CfMailboxInfo *info);
 };
 
-/* Counts for STATUS. */
+/* For STATUS: what CfMailboxInfo says of the mailbox (not that struct itself, so that both can grow), and
+ * counts. */
 typedef struct {
   gsize struct_size;
-  CfMailboxInfo info; /* info.name need not outlive the sink call */
+  CfMailboxId id;
+  guint32 uid_validity, uid_next;
+  guint64 highest_modseq;
+  guint32 recent_uid;
   guint32 messages;
   guint32 unseen;  /* without \Seen */
   guint32 deleted; /* with \Deleted */
-  guint32 recent;  /* with UID >= info.recent_uid */
+  guint32 recent;  /* with UID >= recent_uid */
   guint64 octets;  /* sum of the rows' sizes */
 } CfMailboxStatus;
 
