@@ -1,11 +1,14 @@
-/* core/store/attributes.c - the limits of keys and values, in one place: stores need not look
- * (coffer/storage.h).
+/* core/store/attributes.c - the wrappers round the attribute slots (coffer/store.h), and the limits of keys
+ * and values, in one place: stores need not look (coffer/storage.h).
  */
 #include "store/attributes.h"
 
 #include <string.h>
 
-#include <coffer/error.h>
+#include <coffer/store.h>
+
+#include "store/rights.h"
+#include "store/service.h"
 
 gboolean
 cf_attributes_check (guint n, const CfAttribute *const *attributes, GError **error)
@@ -27,4 +30,43 @@ cf_attributes_check (guint n, const CfAttribute *const *attributes, GError **err
     }
   }
   return TRUE;
+}
+
+/* Attributes of the account itself are its owner's; those of a mailbox follow its rights. */
+static gboolean
+attributes_may (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name, guint right,
+                GError **error)
+{
+  if (target->account != cf_session_get_account (session)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NOPERM, "Permission denied");
+    return FALSE;
+  }
+  return target->mailbox == 0 || cf_rights_check (session, mailbox_name, right, error);
+}
+
+gboolean
+cf_store_attribute_get (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
+                        const char *prefix, CfAttributeSink *sink, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!attributes_may (session, target, mailbox_name, CF_RIGHT_READ, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (
+      &frame, frame.slots->attribute_get (frame.conn, &frame.call, target, prefix, sink, error), error);
+}
+
+gboolean
+cf_store_attribute_set (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
+                        guint n, const CfAttribute *const *attributes, GError **error)
+{
+  CfStoreFrame frame;
+
+  if (!cf_attributes_check (n, attributes, error)
+      || !attributes_may (session, target, mailbox_name, CF_RIGHT_LOOKUP, error)
+      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  return cf_store_end (
+      &frame, frame.slots->attribute_set (frame.conn, &frame.call, target, n, attributes, error), error);
 }

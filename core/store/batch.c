@@ -313,6 +313,7 @@ cf_write_batch_object_gone (CfWriteBatch *batch, guint i, CfObjectId object)
     result->objects_gone = g_array_new (FALSE, FALSE, sizeof (CfObjectId));
   g_array_append_val (result->objects_gone, object);
   if (result->error == NULL)
-    cf_write_batch_fail (batch, i,
-                         g_error_new_literal (CF_ERROR, CF_ERROR_CONTENT_GONE, "A part of the message is no longer stored"));
+    cf_write_batch_fail (
+        batch, i,
+        g_error_new_literal (CF_ERROR, CF_ERROR_CONTENT_GONE, "A part of the message is no longer stored"));
 }

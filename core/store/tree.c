@@ -1,6 +1,5 @@
 /* core/store/tree.c - the wrappers round the account and mailbox tree slots (calls.h, coffer/store.h). */
 #include "module/registry.h"
-#include "store/attributes.h"
 #include "store/calls.h"
 #include "store/names.h"
 #include "store/rights.h"
@@ -215,45 +214,4 @@ cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *
   status.struct_size = sizeof status;
   *out_status = status;
   return TRUE;
-}
-
-/* ---- Attributes ---- */
-
-/* Attributes of the account itself are its owner's; those of a mailbox follow its rights. */
-static gboolean
-attributes_may (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name, guint right,
-                GError **error)
-{
-  if (target->account != cf_session_get_account (session)) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_NOPERM, "Permission denied");
-    return FALSE;
-  }
-  return target->mailbox == 0 || cf_rights_check (session, mailbox_name, right, error);
-}
-
-gboolean
-cf_store_attribute_get (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
-                        const char *prefix, CfAttributeSink *sink, GError **error)
-{
-  CfStoreFrame frame;
-
-  if (!attributes_may (session, target, mailbox_name, CF_RIGHT_READ, error)
-      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
-    return FALSE;
-  return cf_store_end (
-      &frame, frame.slots->attribute_get (frame.conn, &frame.call, target, prefix, sink, error), error);
-}
-
-gboolean
-cf_store_attribute_set (CfSession *session, const CfAttributeTarget *target, const char *mailbox_name,
-                        guint n, const CfAttribute *const *attributes, GError **error)
-{
-  CfStoreFrame frame;
-
-  if (!cf_attributes_check (n, attributes, error)
-      || !attributes_may (session, target, mailbox_name, CF_RIGHT_LOOKUP, error)
-      || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
-    return FALSE;
-  return cf_store_end (
-      &frame, frame.slots->attribute_set (frame.conn, &frame.call, target, n, attributes, error), error);
 }
