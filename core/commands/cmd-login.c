@@ -3,6 +3,8 @@
 #include "commands/login.h"
 #include "module/registry.h"
 
+#include <string.h>
+
 typedef struct {
   char *user, *password;
   GError *failure; /* known, and held back for a while */
@@ -14,7 +16,7 @@ login_free (gpointer data)
   Login *login = data;
 
   if (login->password != NULL)
-    memset (login->password, 0, strlen (login->password));
+    explicit_bzero (login->password, strlen (login->password));
   g_free (login->password);
   g_free (login->user);
   g_clear_error (&login->failure);

@@ -104,7 +104,7 @@ cf_session_is_private (CfSession *session)
 GBytes *
 cf_session_dup_channel_binding (CfSession *session, const char *type)
 {
-  return cf_conn_get_channel_binding (session->conn, type);
+  return cf_conn_dup_channel_binding (session->conn, type);
 }
 
 const CfIdentity *

@@ -292,7 +292,7 @@ cf_conn_dup_tls_description (CfConn *conn)
 }
 
 GBytes *
-cf_conn_get_channel_binding (CfConn *conn, const char *type)
+cf_conn_dup_channel_binding (CfConn *conn, const char *type)
 {
   static const struct {
     const char *name;

@@ -92,7 +92,7 @@ line_execute (CfConn *conn, LineSession *session, const char *line)
   } else if (strcmp (line, "DISCARDED") == 0) {
     cf_conn_printf (conn, "discarded %zu\n", session->discarded);
   } else if (g_str_has_prefix (line, "BINDING ")) {
-    g_autoptr (GBytes) data = cf_conn_get_channel_binding (conn, line + 8);
+    g_autoptr (GBytes) data = cf_conn_dup_channel_binding (conn, line + 8);
     gsize length = 0;
     const guint8 *octets = data ? g_bytes_get_data (data, &length) : NULL;
 

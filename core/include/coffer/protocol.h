@@ -86,7 +86,7 @@ CF_API char *cf_conn_dup_tls_description (CfConn *conn);
 
 /* Channel binding data: @type is "tls-exporter" (RFC 9266), "tls-unique" (RFC 5929; not with TLS 1.3) or
  * "tls-server-end-point" (RFC 5929). NULL in clear, or where that type does not exist; the caller unrefs. */
-CF_API GBytes *cf_conn_get_channel_binding (CfConn *conn, const char *type);
+CF_API GBytes *cf_conn_dup_channel_binding (CfConn *conn, const char *type);
 
 /* The client's certificate as DER, if it gave one and CfTlsConfig.client_ca vouches for it; else NULL.
  * Borrowed, valid while the connection is open. */
@@ -124,8 +124,8 @@ CF_API void cf_conn_set_timeout (CfConn *conn, guint64 ms);
 
 typedef struct {
   const char *text; /* "192.0.2.1:50000", "[2001:db8::1]:50000", "unix:1000" (the uid) */
-  const char
-      *address; /* without the port, for delays and limits per address: "192.0.2.1", "2001:db8::1", "unix" */
+  /* Without the port, for delays and limits per address: "192.0.2.1", "2001:db8::1", "unix". */
+  const char *address;
   gboolean local; /* a unix socket or a loopback address */
   gint64 uid;     /* of a unix socket's peer; -1 otherwise */
 } CfPeer;
@@ -140,7 +140,6 @@ CF_API void cf_conn_set_label (CfConn *conn, const char *label);
 CF_API guint64 cf_conn_get_id (CfConn *conn);
 CF_API CfConnRef cf_conn_get_ref (CfConn *conn);
 CF_API const CfProtocol *cf_conn_get_protocol (CfConn *conn);
-
 CF_API CfNet *cf_conn_get_net (CfConn *conn);
 
 /* Makes run be called with @reason (CfWake bits: PUSH, KICK, COMPLETION) soon, on some worker. Any thread, at

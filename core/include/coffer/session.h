@@ -50,12 +50,13 @@ CF_API gboolean cf_call_is_output_full (CfCommandCall *call);
 
 /* Number for the log; unique in this process. */
 CF_API guint64 cf_session_get_number (CfSession *session);
+/* The client, "192.0.2.1:50000"; borrowed. */
 CF_API const char *cf_session_get_peer (CfSession *session);
 CF_API gboolean cf_session_is_tls (CfSession *session);
 /* Passwords may be sent in this session: TLS is on, or plaintext_login allows it for this peer. */
 CF_API gboolean cf_session_is_private (CfSession *session);
 /* TLS channel binding of @type ("tls-exporter", "tls-unique", "tls-server-end-point"); NULL: none.
- * The caller frees. */
+ * The caller unrefs. */
 CF_API GBytes *cf_session_dup_channel_binding (CfSession *session, const char *type);
 /* Who logged in; NULL before. Borrowed. */
 CF_API const CfIdentity *cf_session_get_identity (CfSession *session);

@@ -100,8 +100,8 @@ CF_API CfSource *cf_source_new_slice (CfSource *parent, guint64 offset, guint64 
 CF_API CfSource *cf_source_ref (CfSource *source);
 CF_API void cf_source_unref (CfSource *source);
 CF_API guint64 cf_source_get_length (const CfSource *source);
-/* Fills @buffer with exactly @length octets from @offset. FALSE: beyond the end, or the file cannot be read
- * (CF_ERROR_UNAVAILABLE). May block on the disk. */
+/* Fills @buffer with exactly @length octets from @offset. FALSE: beyond the end (CF_ERROR_SERVERBUG), or the
+ * file cannot be read (CF_ERROR_UNAVAILABLE). May block on the disk. */
 CF_API gboolean cf_source_read (CfSource *source, guint64 offset, void *buffer, gsize length, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfSource, cf_source_unref)
