@@ -1,8 +1,8 @@
 /* storage-sqlite/index.c - a mailbox's rows, and the difference from an earlier moment.
  *
  * No index has MODSEQ, so "what changed since M" is answered from `change`: the union of the UIDs of the
- * commits after M says which rows to look at. Where those are trimmed (keep-changes) all rows are read and
- * the older ones skipped; where the tombstones are trimmed (keep-tombstones) the answer is a reset.
+ * commits after M says which rows to look at. Where those are trimmed (keep_changes) all rows are read and
+ * the older ones skipped; where the tombstones are trimmed (keep_tombstones) the answer is a reset.
  */
 #include "store.h"
 

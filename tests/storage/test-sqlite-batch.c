@@ -270,7 +270,7 @@ test_facts_update (void)
 static void
 test_trimmed_changes (void)
 {
-  g_autoptr (Fixture) fixture = fixture_new ("synchronous = off\nkeep-changes = 10\nkeep-tombstones = 100\n");
+  g_autoptr (Fixture) fixture = fixture_new ("synchronous = off\nkeep_changes = 10\nkeep_tombstones = 100\n");
   g_autoptr (Index) early = NULL, middle = NULL, late = NULL;
 
   for (guint i = 0; i < 4; i++)
