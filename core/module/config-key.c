@@ -5,6 +5,8 @@
  */
 #include "module/config-key.h"
 
+#include "module/refuse.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,21 +19,6 @@ static const Unit size_units[]
     = { { 'k', 1 << 10 }, { 'K', 1 << 10 }, { 'M', 1 << 20 }, { 'G', 1 << 30 }, { 0 } };
 static const Unit time_units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 0 } };
 
-static gboolean refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-refuse (GError **error, const char *format, ...)
-{
-  g_autofree char *reason = NULL;
-  va_list args;
-
-  va_start (args, format);
-  reason = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, reason);
-  return FALSE;
-}
-
 static gboolean
 parse_boolean (const char *text, gint64 *out, GError **error)
 {
@@ -39,7 +26,7 @@ parse_boolean (const char *text, gint64 *out, GError **error)
   static const char *const no[] = { "false", "no", "off", NULL };
 
   if (!g_strv_contains (yes, text) && !g_strv_contains (no, text))
-    return refuse (error, "'%s' is not true or false", text);
+    return cf_refuse (error, "'%s' is not true or false", text);
   *out = g_strv_contains (yes, text);
   return TRUE;
 }
@@ -106,16 +93,16 @@ parse_bounded (const CfConfigKey *key, const char *text, gint64 *out, GError **e
 
   if (!parse_number (text, units, &number)) {
     if (key->type == CF_CONFIG_DURATION)
-      return refuse (error, "'%s' is not a time (a number with s, m, h or d)", text);
-    return refuse (error, "'%s' is not a number (k, M or G may follow)", text);
+      return cf_refuse (error, "'%s' is not a time (a number with s, m, h or d)", text);
+    return cf_refuse (error, "'%s' is not a number (k, M or G may follow)", text);
   }
   if (number < key->minimum || number > maximum) {
     g_autofree char *low = format_number (key->minimum, units);
     g_autofree char *high = format_number (maximum, units);
 
     if (maximum == G_MAXINT64)
-      return refuse (error, "%s is below %s", text, low);
-    return refuse (error, "%s is not between %s and %s", text, low, high);
+      return cf_refuse (error, "%s is below %s", text, low);
+    return cf_refuse (error, "%s is not between %s and %s", text, low, high);
   }
   *out = number;
   return TRUE;
@@ -129,7 +116,7 @@ parse_choice (const CfConfigKey *key, const char *text, const char **out, GError
   if (!g_strv_contains ((const char *const *) choices, text)) {
     g_autofree char *list = g_strjoinv (", ", choices);
 
-    return refuse (error, "'%s' is not one of %s", text, list);
+    return cf_refuse (error, "'%s' is not one of %s", text, list);
   }
   *out = g_intern_string (text);
   return TRUE;
@@ -148,7 +135,7 @@ parse_list (const char *text, char ***out, GError **error)
     g_clear_pointer (&words[--n], g_free);
   for (guint i = 0; i < n; i++) {
     if (*words[i] == 0)
-      return refuse (error, "element %u of the list is empty", i + 1);
+      return cf_refuse (error, "element %u of the list is empty", i + 1);
   }
   *out = g_steal_pointer (&words);
   return TRUE;
@@ -178,7 +165,7 @@ cf_config_key_parse (const CfConfigKey *key, const char *text, const char *direc
     out_value->text = text != NULL && *text ? g_canonicalize_filename (text, directory) : NULL;
     return TRUE;
   }
-  return refuse (error, "a type that this core does not know");
+  return cf_refuse (error, "a type that this core does not know");
 }
 
 void

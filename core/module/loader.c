@@ -6,6 +6,7 @@
  */
 #include "module/loader.h"
 
+#include "module/refuse.h"
 #include "module/rows.h"
 
 #include <errno.h>
@@ -16,21 +17,6 @@
 #include <unistd.h>
 
 #define SYMBOL_PREFIX "coffer_module_"
-
-static gboolean refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-refuse (GError **error, const char *format, ...)
-{
-  g_autofree char *reason = NULL;
-  va_list args;
-
-  va_start (args, format);
-  reason = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, reason);
-  return FALSE;
-}
 
 /* ---- Finding ----------------------------------------------------------------------------------------- */
 
@@ -92,7 +78,7 @@ find (const char *name, guint *out_depth, GError **error)
       return path;
   }
   looked = g_strjoinv (", ", directories);
-  refuse (error, "module %s: there is no %s.so in %s", name, dashed, looked);
+  cf_refuse (error, "module %s: there is no %s.so in %s", name, dashed, looked);
   return NULL;
 }
 
@@ -154,9 +140,9 @@ check_directory (const char *directory, gboolean sticky, GError **error)
   struct stat st;
 
   if (stat (directory, &st) != 0)
-    return refuse (error, "%s: %s", directory, g_strerror (errno));
+    return cf_refuse (error, "%s: %s", directory, g_strerror (errno));
   if (is_writable_by_others (&st) && !(sticky && (st.st_mode & S_ISVTX)))
-    return refuse (error, "directory %s is writable by others", directory);
+    return cf_refuse (error, "directory %s is writable by others", directory);
   return TRUE;
 }
 
@@ -189,14 +175,14 @@ check_file (const char *path, guint n_strict, GError **error)
 
   if (resolved == NULL || stat (path, &st) != 0) {
     free (resolved);
-    return refuse (error, "%s: %s", path, g_strerror (errno));
+    return cf_refuse (error, "%s: %s", path, g_strerror (errno));
   }
   real = g_strdup (resolved);
   free (resolved);
   if (!S_ISREG (st.st_mode))
-    return refuse (error, "%s: not a regular file", path);
+    return cf_refuse (error, "%s: not a regular file", path);
   if (is_writable_by_others (&st))
-    return refuse (error, "%s: the file is writable by others", path);
+    return cf_refuse (error, "%s: the file is writable by others", path);
   if (check_directories (path, n_strict, error)
       && (strcmp (path, real) == 0 || check_directories (real, 1, error)))
     return TRUE;
@@ -210,13 +196,13 @@ static gboolean
 check_abi (const char *path, const CfModuleDescriptor *found, GError **error)
 {
   if (found->abi_major != CF_ABI_MAJOR)
-    return refuse (error, "%s: built for module ABI %u.%u, this server has %u.%u; build it anew", path,
-                   found->abi_major, found->abi_minor, CF_ABI_MAJOR, CF_ABI_MINOR);
+    return cf_refuse (error, "%s: built for module ABI %u.%u, this server has %u.%u; build it anew", path,
+                      found->abi_major, found->abi_minor, CF_ABI_MAJOR, CF_ABI_MINOR);
   if (found->abi_minor > CF_ABI_MINOR)
-    return refuse (error, "%s: needs module ABI %u.%u, this server has %u.%u; upgrade the server", path,
-                   found->abi_major, found->abi_minor, CF_ABI_MAJOR, CF_ABI_MINOR);
+    return cf_refuse (error, "%s: needs module ABI %u.%u, this server has %u.%u; upgrade the server", path,
+                      found->abi_major, found->abi_minor, CF_ABI_MAJOR, CF_ABI_MINOR);
   if (found->struct_size < G_STRUCT_OFFSET (CfModuleDescriptor, init) + sizeof found->init)
-    return refuse (error, "%s: its descriptor is too small", path);
+    return cf_refuse (error, "%s: its descriptor is too small", path);
   return TRUE;
 }
 
@@ -246,7 +232,7 @@ read_descriptor (GModule *module, const char *path, const char *name, CfModuleDe
 
   g_strdelimit (symbol, "-", '_');
   if (!g_module_symbol (module, symbol, &found) || found == NULL)
-    return refuse (error, "%s: no Coffer module of that name: it does not export %s", path, symbol);
+    return cf_refuse (error, "%s: no Coffer module of that name: it does not export %s", path, symbol);
   if (!check_abi (path, found, error))
     return FALSE;
   cf_row_read (found, ((const CfModuleDescriptor *) found)->struct_size, 0, out_descriptor,
@@ -254,9 +240,9 @@ read_descriptor (GModule *module, const char *path, const char *name, CfModuleDe
 
   own_name = dup_name (out_descriptor->name != NULL ? out_descriptor->name : "");
   if (strcmp (own_name, name) != 0)
-    return refuse (error, "%s: its descriptor calls it '%s'", path, own_name);
+    return cf_refuse (error, "%s: its descriptor calls it '%s'", path, own_name);
   if (out_descriptor->init == NULL)
-    return refuse (error, "%s: its descriptor lacks init", path);
+    return cf_refuse (error, "%s: its descriptor lacks init", path);
   return check_requirements (path, out_descriptor, error);
 }
 
@@ -271,7 +257,7 @@ open_module (const char *path, GError **error)
   if (module != NULL)
     return module;
   /* The linker's text begins with the file it failed at, which is mostly but not always this one. */
-  refuse (error, "%s: cannot be loaded: %s", path, g_module_error ());
+  cf_refuse (error, "%s: cannot be loaded: %s", path, g_module_error ());
   return NULL;
 }
 
@@ -286,14 +272,14 @@ load (const char *path, guint n_strict, GError **error)
   GModule *module;
 
   if (!g_str_has_suffix (base, ".so"))
-    return refuse (error, "%s: its name does not end with .so", path);
+    return cf_refuse (error, "%s: its name does not end with .so", path);
   base[strlen (base) - 3] = 0;
   if (!is_module_name (base))
-    return refuse (error, "%s: '%s' is no name of a module", path, base);
+    return cf_refuse (error, "%s: '%s' is no name of a module", path, base);
   name = dup_name (base);
   earlier = cf_registry_lookup_module (name);
   if (earlier != NULL)
-    return refuse (error, "%s: module %s is loaded already, from %s", absolute, name, earlier->path);
+    return cf_refuse (error, "%s: module %s is loaded already, from %s", absolute, name, earlier->path);
 
   if (!check_file (absolute, n_strict, error) || (module = open_module (absolute, error)) == NULL)
     return FALSE;
@@ -318,7 +304,7 @@ cf_loader_load (const char *name, GError **error)
   guint depth;
 
   if (!is_module_name (name))
-    return refuse (error, "'%s' is no name of a module", name);
+    return cf_refuse (error, "'%s' is no name of a module", name);
   path = find (name, &depth, error);
   return path != NULL && load (path, depth, error);
 }

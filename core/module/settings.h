@@ -35,8 +35,8 @@ typedef struct {
   gint64 idle_timeout;
   gint64 idle_keepalive; /* 0: none is sent */
   gint64 view_idle;
-  gint64 command_max;    /* a command without its literals */
-  gint64 literal_max;    /* a literal that is not a message */
+  gint64 command_max; /* a command without its literals */
+  gint64 literal_max; /* a literal that is not a message */
   gint64 append_limit;
   gint64 spool_threshold;
   char *spool_dir; /* NULL: the system's directory for temporary files */
