@@ -28,8 +28,7 @@ typedef struct _CfLoginDelay CfLoginDelay;
 typedef struct {
   guint maximum;          /* longest delay of one attempt, in milliseconds; 0: no delays at all */
   guint forgive;          /* one failure is forgotten in so many seconds; at least 1 */
-  guint peer_failures;    /* failures of one peer address in a minute above which all its failures wait; 0: no
-                             ceiling */
+  guint peer_failures;    /* failures of one peer address in a minute above which all wait; 0: no ceiling */
   guint max_entries;      /* pairs and addresses remembered, each; at least 1 */
   gint64 (*clock) (void); /* microseconds, for tests; NULL: g_get_monotonic_time() */
 } CfLoginDelayConfig;

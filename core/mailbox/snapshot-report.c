@@ -225,12 +225,6 @@ cf_snapshot_report_get_expunged (const CfSnapshotReport *report)
   return report->expunged;
 }
 
-gboolean
-cf_snapshot_report_is_reset (const CfSnapshotReport *report)
-{
-  return report->is_reset;
-}
-
 /* ---- Applying ---------------------------------------------------------------------------------------- */
 
 /* The rows of a report, in order. */

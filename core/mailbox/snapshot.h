@@ -105,7 +105,6 @@ CfIndexSink *cf_snapshot_report_get_sink (CfSnapshotReport *report);
 const CfMailboxInfo *cf_snapshot_report_get_info (const CfSnapshotReport *report);
 /* The UIDs reported as expunged; borrowed. (QRESYNC; a report that was reset has none.) */
 const CfUidSet *cf_snapshot_report_get_expunged (const CfSnapshotReport *report);
-gboolean cf_snapshot_report_is_reset (const CfSnapshotReport *report);
 
 /* The successor of @current by @report; a new reference. @current may be NULL (the report's own base is
  * used), the report's base, or a later one: then what it already knows changes nothing. A report no newer

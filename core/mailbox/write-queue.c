@@ -188,12 +188,6 @@ cf_write_add_op (CfWrite *write, const CfWriteOp *op)
   g_array_set_size (write->results, write->ops->len);
 }
 
-guint
-cf_write_get_n_ops (const CfWrite *write)
-{
-  return write->ops->len;
-}
-
 gboolean
 cf_write_is_done (CfWrite *write)
 {

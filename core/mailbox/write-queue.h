@@ -43,8 +43,6 @@ void cf_write_set_limits (CfWrite *write, guint64 max_octets, guint64 max_messag
  * referenced. Its group is the write's own numbering. */
 void cf_write_add_op (CfWrite *write, const CfWriteOp *op);
 
-guint cf_write_get_n_ops (const CfWrite *write);
-
 /* Carried out, or failed. Once TRUE, the results may be read. Any thread. */
 gboolean cf_write_is_done (CfWrite *write);
 

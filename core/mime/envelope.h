@@ -1,6 +1,6 @@
 /* core/mime/envelope.h - ENVELOPE and BODYSTRUCTURE texts. Private to core/mime. */
-#ifndef COFFER_MIME_ENVELOPE_H
-#define COFFER_MIME_ENVELOPE_H
+#ifndef CF_MIME_ENVELOPE_H
+#define CF_MIME_ENVELOPE_H
 
 #include "mime/mime.h"
 

@@ -1,6 +1,6 @@
 /* core/mime/facts-private.h - what CfFacts is made of. Private to core/mime. */
-#ifndef COFFER_MIME_FACTS_PRIVATE_H
-#define COFFER_MIME_FACTS_PRIVATE_H
+#ifndef CF_MIME_FACTS_PRIVATE_H
+#define CF_MIME_FACTS_PRIVATE_H
 
 #include "mime/presented.h"
 

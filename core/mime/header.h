@@ -1,6 +1,6 @@
 /* core/mime/header.h - header blocks, octet by octet. Private to core/mime. */
-#ifndef COFFER_MIME_HEADER_H
-#define COFFER_MIME_HEADER_H
+#ifndef CF_MIME_HEADER_H
+#define CF_MIME_HEADER_H
 
 #include "mime/mime.h"
 

@@ -1,6 +1,6 @@
 /* core/mime/mail-address.h - address lists, raw. Private to core/mime. */
-#ifndef COFFER_MIME_MAIL_ADDRESS_H
-#define COFFER_MIME_MAIL_ADDRESS_H
+#ifndef CF_MIME_MAIL_ADDRESS_H
+#define CF_MIME_MAIL_ADDRESS_H
 
 #include <coffer/facts.h>
 

@@ -6,8 +6,8 @@
  * base64, even where its raw octets claim to be base64 or quoted-printable already; any other NUL becomes the
  * octet 0x80. Without NUL they are the same. BINARY and the stores use raw coordinates.
  */
-#ifndef COFFER_MIME_H
-#define COFFER_MIME_H
+#ifndef CF_MIME_H
+#define CF_MIME_H
 
 #include <coffer/facts.h>
 #include <coffer/text.h>

@@ -1,6 +1,6 @@
 /* core/mime/part-header.h - what the header of one MIME part says. Private to core/mime. */
-#ifndef COFFER_MIME_PART_HEADER_H
-#define COFFER_MIME_PART_HEADER_H
+#ifndef CF_MIME_PART_HEADER_H
+#define CF_MIME_PART_HEADER_H
 
 #include "mime/mime.h"
 

@@ -1,6 +1,6 @@
 /* core/mime/presented.h - how the presented rendition is made of raw octets. Private to core/mime. */
-#ifndef COFFER_MIME_PRESENTED_H
-#define COFFER_MIME_PRESENTED_H
+#ifndef CF_MIME_PRESENTED_H
+#define CF_MIME_PRESENTED_H
 
 #include "mime/scanner.h"
 

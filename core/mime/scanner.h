@@ -1,6 +1,6 @@
 /* core/mime/scanner.h - the structure of a message, found in one pass. Private to core/mime. */
-#ifndef COFFER_MIME_SCANNER_H
-#define COFFER_MIME_SCANNER_H
+#ifndef CF_MIME_SCANNER_H
+#define CF_MIME_SCANNER_H
 
 #include "mime/part-header.h"
 

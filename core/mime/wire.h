@@ -1,6 +1,6 @@
 /* core/mime/wire.h - strings as IMAP sends them. Private to core/mime. */
-#ifndef COFFER_MIME_WIRE_H
-#define COFFER_MIME_WIRE_H
+#ifndef CF_MIME_WIRE_H
+#define CF_MIME_WIRE_H
 
 #include <coffer/types.h>
 

@@ -30,8 +30,7 @@ typedef struct {
   /* [imap] */
   gint64 login_timeout;
   gint64 login_delay_max;    /* longest wait after failed logins; 0: none */
-  gint64 login_failures_max; /* failures a minute of one address above which all its failures wait; 0: no
-                                ceiling */
+  gint64 login_failures_max; /* failures a minute of one address above which all wait; 0: no ceiling */
   gint64 idle_timeout;
   gint64 idle_keepalive; /* 0: none is sent */
   gint64 view_idle;

@@ -225,8 +225,8 @@ cf_tls_recv (CfTls *tls, void *buffer, gsize size)
     errno = EAGAIN;
     return -1;
   }
-  if (n == GNUTLS_E_PREMATURE_TERMINATION) /* many clients end without close_notify; IMAP has its own end
-                                              marks */
+  /* Many clients end without close_notify; IMAP has its own end marks. */
+  if (n == GNUTLS_E_PREMATURE_TERMINATION)
     return 0;
   if (n == GNUTLS_E_REHANDSHAKE)
     gnutls_alert_send (tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);

@@ -12,12 +12,11 @@ G_BEGIN_DECLS
 
 /* An operation's outcome. Fields that do not belong to its kind are 0 or NULL. */
 typedef struct {
-  GError *error;         /* NULL: it succeeded */
-  guint32 uid;           /* APPEND */
-  CfUidSet *copied_from; /* COPY, MOVE; NULL: nothing was copied. In ascending order the n-th of the one
-                            became ... */
-  CfUidSet
-      *copied_to; /* ... the n-th of the other, so that both are COPYUID's sets as they are (RFC 4315, 3) */
+  GError *error; /* NULL: it succeeded */
+  guint32 uid;   /* APPEND */
+  /* COPY, MOVE; NULL: nothing was copied. In ascending order the n-th of the one became the n-th of the
+   * other, so both are COPYUID's sets as they are (RFC 4315, 3). */
+  CfUidSet *copied_from, *copied_to;
   CfUidSet *not_modified; /* STORE; NULL: none */
   CfUidSet *expunged;     /* EXPUNGE; NULL: none */
   GArray *objects_gone;   /* APPEND with CF_ERROR_CONTENT_GONE: CfObjectId; else NULL */

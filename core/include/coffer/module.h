@@ -200,10 +200,9 @@ typedef enum {
   CF_CONFIG_INTEGER,  /* gint64, with optional suffix k, M, G */
   CF_CONFIG_DURATION, /* gint64 seconds; suffix s, m, h, d */
   CF_CONFIG_STRING,   /* char *; NULL when empty */
-  CF_CONFIG_FILE, /* char *; absolute; in the file, relative to the configuration file's directory. NULL when
-                     empty */
-  CF_CONFIG_LIST, /* char **; in the file, separated by ';'. Never NULL */
-  CF_CONFIG_CHOICE, /* const char *; one of `choices`, never freed. NULL when there is no default */
+  CF_CONFIG_FILE,     /* char *; absolute; in the file, relative to that file's directory. NULL when empty */
+  CF_CONFIG_LIST,     /* char **; in the file, separated by ';'. Never NULL */
+  CF_CONFIG_CHOICE,   /* const char *; one of `choices`, never freed. NULL when there is no default */
 } CfConfigType;
 
 /* One key. Core fills the variable before init returns control to the registrar's caller, that is: keys are
