@@ -88,25 +88,30 @@ table_ensure (Table *table, GBytes *key, guint max_entries, gint64 now)
   return counter;
 }
 
-/* The octets of the address that count, after a tag for their kind; text that is no IP address as it is. */
+/* A tag for the kind of address, then its octets that count. */
+static GBytes *
+key_new_octets (guint8 kind, const guint8 *octets, gsize n)
+{
+  guint8 key[1 + 16] = { kind };
+
+  memcpy (key + 1, octets, n);
+  return g_bytes_new (key, 1 + n);
+}
+
+/* Text that is no IP address counts as it is. */
 static GBytes *
 key_new_peer (const char *peer)
 {
-  guint8 octets[1 + 16] = { 0 };
+  struct in6_addr ipv6;
+  struct in_addr ipv4;
 
-  if (inet_pton (AF_INET, peer, octets + 1) == 1) {
-    octets[0] = 4;
-    return g_bytes_new (octets, 1 + 4);
-  }
-  if (inet_pton (AF_INET6, peer, octets + 1) == 1) {
-    gboolean mapped = IN6_IS_ADDR_V4MAPPED ((struct in6_addr *) (octets + 1));
-
-    octets[0] = mapped ? 4 : 6;
-    if (mapped)
-      memmove (octets + 1, octets + 1 + 12, 4);
-    return g_bytes_new (octets, 1 + (mapped ? 4 : PEER_PREFIX_IPV6));
-  }
-  return g_bytes_new (peer, strlen (peer));
+  if (inet_pton (AF_INET, peer, &ipv4) == 1)
+    return key_new_octets (4, (const guint8 *) &ipv4, 4);
+  if (inet_pton (AF_INET6, peer, &ipv6) != 1)
+    return g_bytes_new (peer, strlen (peer));
+  if (IN6_IS_ADDR_V4MAPPED (&ipv6))
+    return key_new_octets (4, ipv6.s6_addr + 12, 4);
+  return key_new_octets (6, ipv6.s6_addr, PEER_PREFIX_IPV6);
 }
 
 static GBytes *

@@ -49,7 +49,8 @@ def deaf_clients(backend, command):
         time.sleep(0.3)
         growth = (daemon.memory() - before) / CLIENTS
         print(f'# {growth / 1024:.0f} KB for each client')
-        check(growth <= PER_CLIENT, f'{growth / 1024:.0f} KB for each client')
+        # Sanitizers keep what was freed.
+        check(growth <= PER_CLIENT or PATIENCE > 1, f'{growth / 1024:.0f} KB for each client')
         others_are_served(daemon, 1)
         for client in first + clients:
             client.close()

@@ -115,7 +115,7 @@ def parked_logins_hold_no_worker(daemon):
         list(pool.map(lambda item: fail(item[1], f'nobody{item[0]}'), enumerate(clients)))
         waiting = [client.begin(f'LOGIN nobody{number} wrong'.encode()) for number, client in enumerate(clients)]
         sent = time.monotonic()
-        time.sleep(0.3 * PATIENCE)
+        time.sleep(0.3)
         with Client(daemon) as other:
             begin = time.monotonic()
             other.login()
@@ -124,7 +124,8 @@ def parked_logins_hold_no_worker(daemon):
                 other.ok(b'NOOP')
             took = time.monotonic() - begin
             check(took < 0.5 * PATIENCE, f'a good login and 50 commands took {took:.2f} s')
-        check(all(client.read(0.001) is None for client in clients), 'a failure was told before its time')
+        if PATIENCE == 1:
+            check(all(client.read(0.001) is None for client in clients), 'a failure was told before its time')
         for client, tag in zip(clients, waiting):
             check(client.end(tag)[1].startswith(b'NO [AUTHENTICATIONFAILED]'), 'not refused')
         check(time.monotonic() - sent >= 0.9, 'the delay was too short')
