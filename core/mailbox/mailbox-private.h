@@ -1,4 +1,4 @@
-/* core/mailbox/mailbox-private.h - the object that mailbox.c and write-queue.c share. */
+/* core/mailbox/mailbox-private.h - the object that mailbox.c, mailbox-table.c and write-queue.c share. */
 #ifndef CF_MAILBOX_PRIVATE_H
 #define CF_MAILBOX_PRIVATE_H
 
@@ -10,7 +10,7 @@ struct _CfMailbox {
   CfAccountId account; /* constant, like id */
   CfMailboxId id;
 
-  /* Under the table's lock (mailbox.c). */
+  /* Under the table's lock (mailbox-table.c). */
   guint ref_count;
   gboolean in_table;
   char *name;    /* as last reported; the key in the table of names; NULL: not known */
@@ -38,6 +38,11 @@ CfSnapshot *cf_mailbox_publish_except (CfMailbox *mailbox, CfSnapshotReport *rep
 /* The store is known to be at @modseq (G_MAXUINT64: further than before): if that is news, the mailbox is
  * stale and its watchers but @except are woken. */
 void cf_mailbox_note_modseq (CfMailbox *mailbox, guint64 modseq, const CfConnRef *except, guint n_except);
+/* The mailbox is gone: nobody finds it any more. Without a lock, like update. */
+void cf_mailbox_table_remove (CfMailbox *mailbox);
+/* After a new snapshot: the name it was reported under (NULL: none), and its place among the snapshots that
+ * stay. */
+void cf_mailbox_table_update (CfMailbox *mailbox, const char *name);
 /* Takes no lock; @ref 0 is nobody. */
 void cf_mailbox_wake (CfConnRef ref, guint reason);
 

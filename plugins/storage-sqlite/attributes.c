@@ -52,8 +52,7 @@ slot_attribute_get (CfStoreConn *conn, const CfCall *call, const CfAttributeTarg
 {
   gboolean all = target->mailbox != 0 && target->uid == G_MAXUINT32;
   CfAttributeTarget reported = *target;
-  /* Keys are UTF-8, which has no octet 255, and compare octet by octet: so this is above all with the prefix.
-   */
+  /* Keys are UTF-8, which has no octet 255, and compare octet by octet: this is above all with the prefix. */
   g_autofree char *above = g_strconcat (prefix, "\xff", NULL);
   g_autoptr (DbRows) rows = NULL;
 
