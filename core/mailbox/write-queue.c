@@ -459,7 +459,8 @@ batch_fail (CfWriteQueueBatch *batch, const GError *failure)
   for (guint i = 0; i < batch->writes->len; i++)
     write_fail (g_ptr_array_index (batch->writes, i), failure);
 
-  if (g_error_matches (failure, CF_ERROR, CF_ERROR_UNAVAILABLE)) /* nothing was stored */
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_UNAVAILABLE) /* nothing was stored */
+      || g_error_matches (failure, CF_ERROR, CF_ERROR_LIMIT))
     return;
   if (g_error_matches (failure, CF_ERROR, CF_ERROR_NONEXISTENT)) {
     cf_mailbox_set_gone (batch->mailbox);

@@ -65,8 +65,9 @@ db_set_error (Db *db, int rc, GError **error)
     code = CF_ERROR_CORRUPTION;
     text = "Stored data is damaged";
     break;
-  case SQLITE_FULL:
-    code = CF_ERROR_UNAVAILABLE;
+  case SQLITE_FULL: /* the store can be asked all the same: reading goes on */
+    code = CF_ERROR_LIMIT;
+    db->full = TRUE;
     text = "The store is full";
     break;
   case SQLITE_INTERRUPT:

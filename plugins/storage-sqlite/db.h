@@ -16,6 +16,7 @@ typedef struct {
   GHashTable *statements; /* SQL text, by address, to sqlite3_stmt */
   gint64 deadline;        /* a statement that runs longer is interrupted; G_MAXINT64: none */
   gboolean failed;        /* SQLite reported a failure since this was last cleared */
+  gboolean full;          /* ... and that was for want of room */
   char *keywords_text;    /* the keyword column decoded last, as neighbours mostly carry the same */
   CfKeywords *keywords;
 } Db;

@@ -163,7 +163,7 @@ writer_begin (Writer *writer, const CfCall *call, GError **error)
   writer->group->joined++;
   g_mutex_unlock (&writer->lock);
 
-  db->failed = FALSE;
+  db->failed = db->full = FALSE;
   if ((!opened || db_exec (db, &failure, "BEGIN IMMEDIATE")) && db_exec (db, &failure, "SAVEPOINT turn"))
     return db;
   g_propagate_error (error, failure);
@@ -177,7 +177,10 @@ writer_close_turn (Db *db, gboolean ok, GError **error)
 {
   /* A full disk or an I/O error may have rolled back the transaction as a whole. */
   if (sqlite3_get_autocommit (db->handle)) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is not available");
+    if (db->full)
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_LIMIT, "The store is full");
+    else
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is not available");
     return FALSE;
   }
   return (ok || db_exec (db, error, "ROLLBACK TO turn")) && db_exec (db, error, "RELEASE turn");

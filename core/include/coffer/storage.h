@@ -15,7 +15,8 @@
  *   calls back into the store.
  * - A slot that fails returns FALSE and sets @error in the domain CF_ERROR. CF_ERROR_NONEXISTENT means "not
  *   there": the store looked, and knows. CF_ERROR_UNAVAILABLE means "could not ask": core then fails further
- *   calls at once until a probe succeeds. Never answer one for the other. Other codes only where named below.
+ *   calls at once until a probe succeeds. Never answer one for the other. A slot that writes and finds the
+ * disk full answers CF_ERROR_LIMIT, as reading goes on. Other codes only where named below.
  * - @call carries the deadline. A store that can, gives up then with CF_ERROR_UNAVAILABLE.
  * - Structs that core passes in begin with their size, and grow only at the end. Structs that a plugin passes
  *   to a sink begin with a struct_size that the plugin sets to its own sizeof.
@@ -455,8 +456,8 @@ typedef struct {
    * no time.
    *
    * CF_ERROR_NONEXISTENT: the mailbox; as an operation's outcome (CF_ERROR_TRYCREATE), the destination.
-   * FALSE: nothing was stored (CF_ERROR_UNAVAILABLE), or the outcome is unknown (CF_ERROR_UNKNOWN); what was
-   * reported into @batch is void then. */
+   * FALSE: nothing was stored (CF_ERROR_UNAVAILABLE, CF_ERROR_LIMIT), or the outcome is unknown
+   * (CF_ERROR_UNKNOWN); what was reported into @batch is void then. */
   gboolean (*commit) (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError **error);
 
   /* -- attributes -- */
