@@ -38,11 +38,14 @@ authenticate_lookup (const char *name, const CfAuthenticationClass **out_class)
   const CfAuthenticationClass *const *classes = cf_registry_get_authentication ();
 
   for (; classes != NULL && *classes != NULL; classes++)
-    for (guint i = 0; i < (*classes)->n_mechanisms; i++)
-      if (g_ascii_strcasecmp ((*classes)->mechanisms[i].name, name) == 0) {
-        *out_class = *classes;
-        return &(*classes)->mechanisms[i];
-      }
+    for (guint i = 0; i < (*classes)->n_mechanisms; i++) {
+      const CfMechanism *mechanism = cf_login_get_mechanism (*classes, i);
+
+      if (g_ascii_strcasecmp (mechanism->name, name) != 0)
+        continue;
+      *out_class = *classes;
+      return mechanism;
+    }
   return NULL;
 }
 
@@ -94,7 +97,7 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "There is no such mechanism");
     return FALSE;
   }
-  if (!cf_commands_mechanism_is_offered (call->session, mechanism)) {
+  if (!cf_login_is_offered (call->session, mechanism)) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_PRIVACYREQUIRED, "Not without TLS");
     return FALSE;
   }

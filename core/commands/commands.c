@@ -66,27 +66,18 @@ appendlimit_visible (CfSession *session, GString *out_text)
   return TRUE;
 }
 
-gboolean
-cf_commands_mechanism_is_offered (CfSession *session, const CfMechanism *mechanism)
-{
-  if ((mechanism->flags & CF_MECHANISM_PLAINTEXT) != 0 && !cf_session_is_private (session))
-    return FALSE;
-  if ((mechanism->flags & CF_MECHANISM_CHANNEL_BINDING) != 0 && !cf_session_is_tls (session))
-    return FALSE;
-  return (mechanism->flags & CF_MECHANISM_CERTIFICATE) == 0
-         || cf_conn_get_peer_certificate (session->conn, NULL) != NULL;
-}
-
 static gboolean
 auth_visible (CfSession *session, GString *out_text)
 {
   const CfAuthenticationClass *const *classes = cf_registry_get_authentication ();
 
   for (; classes != NULL && *classes != NULL; classes++)
-    for (guint i = 0; i < (*classes)->n_mechanisms; i++)
-      if (cf_commands_mechanism_is_offered (session, &(*classes)->mechanisms[i]))
-        g_string_append_printf (out_text, "%sAUTH=%s", out_text->len > 0 ? " " : "",
-                                (*classes)->mechanisms[i].name);
+    for (guint i = 0; i < (*classes)->n_mechanisms; i++) {
+      const CfMechanism *mechanism = cf_login_get_mechanism (*classes, i);
+
+      if (cf_login_is_offered (session, mechanism))
+        g_string_append_printf (out_text, "%sAUTH=%s", out_text->len > 0 ? " " : "", mechanism->name);
+    }
   return out_text->len > 0;
 }
 

@@ -60,3 +60,22 @@ cf_login_fail (CfSession *session, const char *name, const GError *error)
     return 0;
   return cf_login_delay_charge (delay, normal, login_get_peer (session));
 }
+
+/* ---- Mechanisms -------------------------------------------------------------------------------------- */
+
+const CfMechanism *
+cf_login_get_mechanism (const CfAuthenticationClass *class, guint i)
+{
+  return (const CfMechanism *) ((const char *) class->mechanisms + i * class->mechanism_size);
+}
+
+gboolean
+cf_login_is_offered (CfSession *session, const CfMechanism *mechanism)
+{
+  if ((mechanism->flags & CF_MECHANISM_PLAINTEXT) != 0 && !cf_session_is_private (session))
+    return FALSE;
+  if ((mechanism->flags & CF_MECHANISM_CHANNEL_BINDING) != 0 && !cf_session_is_tls (session))
+    return FALSE;
+  return (mechanism->flags & CF_MECHANISM_CERTIFICATE) == 0
+         || cf_conn_get_peer_certificate (session->conn, NULL) != NULL;
+}

@@ -20,8 +20,10 @@ gboolean cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **e
  * answer is to be held back. @name as for admit. */
 guint cf_login_fail (CfSession *session, const char *name, const GError *error);
 
+/* Row @i of @class, whatever size the module knows it by; borrowed. */
+const CfMechanism *cf_login_get_mechanism (const CfAuthenticationClass *class, guint i);
 /* Whether @mechanism may be used in the session as it is. */
-gboolean cf_commands_mechanism_is_offered (CfSession *session, const CfMechanism *mechanism);
+gboolean cf_login_is_offered (CfSession *session, const CfMechanism *mechanism);
 
 G_END_DECLS
 

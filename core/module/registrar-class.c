@@ -56,6 +56,9 @@ static const struct {
   [CF_CLASS_PROTOCOL] = { sizeof (CfProtocol), protocol_slots, G_N_ELEMENTS (protocol_slots) },
 };
 
+/* The first version of the row. */
+#define MECHANISM_SIZE_MIN (G_STRUCT_OFFSET (CfMechanism, flags) + sizeof (guint))
+
 /* An authentication class that only checks passwords has no mechanisms and needs none of their slots. */
 static gboolean
 class_has_no_mechanisms (const CfClass *class, gconstpointer vtable)
@@ -80,6 +83,11 @@ cf_registrar_dup_vtable (const CfClass *class, GError **error)
   *(gsize *) vtable = known_size;
   if (class_has_no_mechanisms (class, vtable))
     return g_steal_pointer (&vtable);
+  if (class->kind == CF_CLASS_AUTHENTICATION
+      && ((const CfAuthenticationClass *) (gconstpointer) vtable)->mechanism_size < MECHANISM_SIZE_MIN) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "its mechanism_size is not set");
+    return NULL;
+  }
   for (guint i = 0; i < classes[class->kind].n_slots; i++) {
     const Slot *slot = &classes[class->kind].slots[i];
 

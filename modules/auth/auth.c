@@ -77,6 +77,7 @@ auth_derive_credential (const char *user, const char *password, char **out_kind,
 static const CfAuthenticationClass auth_class = {
   .struct_size = sizeof (CfAuthenticationClass),
   .mechanisms = exchange_mechanisms,
+  .mechanism_size = sizeof (CfMechanism),
   .n_mechanisms = EXCHANGE_N_MECHANISMS,
   .start = exchange_start,
   .step = exchange_step,

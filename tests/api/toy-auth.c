@@ -125,6 +125,7 @@ static const CfMechanism toy_mechanisms[] = {
 static const CfAuthenticationClass toy_class = {
   .struct_size = sizeof (CfAuthenticationClass),
   .mechanisms = toy_mechanisms,
+  .mechanism_size = sizeof (CfMechanism),
   .n_mechanisms = G_N_ELEMENTS (toy_mechanisms),
   .start = toy_start,
   .step = toy_step,

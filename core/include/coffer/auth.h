@@ -46,7 +46,8 @@ typedef enum {
 typedef struct {
   gsize struct_size; /* sizeof (CfAuthenticationClass) */
   const CfMechanism *mechanisms;
-  guint n_mechanisms;
+  gsize mechanism_size; /* sizeof (CfMechanism), so that it can grow at its end */
+  guint n_mechanisms;   /* 0: a class that only checks passwords, without start, step and free */
 
   /* Begins an exchange. @mechanism is one of the above. No I/O. NULL with @error. */
   CfExchange *(*start) (CfSession *session, const char *mechanism, GError **error);
