@@ -465,6 +465,7 @@ fetch_write_batch (CfCommandCall *call, Fetch *self, GError **error)
     run = fetch_write_message (call, self, g_ptr_array_index (self->batch, self->at_message), error);
     if (run != CF_RUN_DONE)
       return run;
+    cf_fetch_forget (g_ptr_array_index (self->batch, self->at_message), 0, G_MAXUINT64);
     self->at_message++;
   }
   return CF_RUN_DONE;

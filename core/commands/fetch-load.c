@@ -284,3 +284,19 @@ cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize le
   g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "The message's content is gone");
   return CF_RUN_ERROR;
 }
+
+static gboolean
+run_is_within (const CfMessageRun *run, guint64 begin, guint64 end)
+{
+  return run != NULL && run->offset >= begin && run->offset + run->octets->len <= end;
+}
+
+void
+cf_fetch_forget (CfMessage *message, guint64 begin, guint64 end)
+{
+  if (run_is_within (message->run, begin, end))
+    g_clear_pointer (&message->run, cf_message_run_free);
+  for (guint i = message->ahead != NULL ? message->ahead->len : 0; i-- > 0;)
+    if (run_is_within (g_ptr_array_index (message->ahead, i), begin, end))
+      g_ptr_array_remove_index_fast (message->ahead, i);
+}

@@ -206,6 +206,22 @@ cf_fetch_span_begin (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message
   return CF_RUN_DONE;
 }
 
+/* What was read has been written: while the client does not read, it costs its output alone. */
+static void
+span_rest (CfFetchSpan *fetch, CfMessage *message)
+{
+  guint64 begin = span_get_raw_end (message, fetch->span.offset);
+  guint64 end = span_get_raw_end (message, fetch->span.offset + fetch->sent);
+
+  if (fetch->span.decode) {
+    g_byte_array_unref (fetch->decoded);
+    fetch->decoded = g_byte_array_new ();
+    begin = 0;
+    end = fetch->raw_at;
+  }
+  cf_fetch_forget (message, begin, end);
+}
+
 CfRun
 cf_fetch_span_continue (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, GError **error)
 {
@@ -213,8 +229,7 @@ cf_fetch_span_continue (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *mess
     CfRun run;
 
     if (cf_call_is_output_full (call)) {
-      /* What was read has been written: while the client does not read, it costs its output alone. */
-      g_clear_pointer (&message->run, cf_message_run_free);
+      span_rest (fetch, message);
       return CF_RUN_MORE;
     }
     run = fetch->span.decode ? span_decode_slice (fetch, call, message, error)

@@ -36,6 +36,9 @@ guint64 cf_fetch_get_ahead (const GArray *items, guint64 size);
 CfRun cf_fetch_read (CfCommandCall *call, CfMessage *message, guint64 offset, gsize length, guint64 end,
                      const guint8 **out_octets, GError **error);
 
+/* Lets go of octets read that lie between @begin and @end; what needs them again reads them again. */
+void cf_fetch_forget (CfMessage *message, guint64 begin, guint64 end);
+
 /* ---- fetch-span.c ---- */
 
 /* A literal on its way to the client. */
