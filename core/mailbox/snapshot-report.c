@@ -16,7 +16,7 @@
 
 /* What every plugin's CfIndexRow and CfMailboxInfo have, whichever minor version it was built against. */
 #define ROW_SIZE_MIN  (offsetof (CfIndexRow, keywords) + sizeof (const CfKeywords *))
-#define INFO_SIZE_MIN (offsetof (CfMailboxInfo, recent_uid) + sizeof (guint32))
+#define INFO_SIZE_MIN (offsetof (CfMailboxInfo, special_use) + sizeof (guint32))
 
 struct _CfSnapshotReport {
   CfIndexSink sink; /* first */
@@ -62,7 +62,7 @@ report_mailbox (CfIndexSink *sink, const CfMailboxInfo *info)
     .uid_next = info->uid_next,
     .highest_modseq = info->highest_modseq,
     .recent_uid = info->recent_uid,
-    .special_use = info->struct_size >= sizeof *info ? info->special_use : 0,
+    .special_use = info->special_use,
   };
   report->name = g_strdup (info->name);
   report->info.name = report->name;

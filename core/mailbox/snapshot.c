@@ -5,6 +5,8 @@
  */
 #include "mailbox/snapshot-private.h"
 
+#include <string.h>
+
 /* ---- Chunks ------------------------------------------------------------------------------------------ */
 
 CfSnapshotChunk *
@@ -109,7 +111,9 @@ cf_snapshot_builder_add_row (CfSnapshotBuilder *builder, const CfIndexRow *row)
   }
   builder->open = chunk;
 
-  chunk->rows[chunk->n] = *row;
+  /* A plugin's row may be of an older, shorter version. */
+  chunk->rows[chunk->n] = (CfIndexRow){ 0 };
+  memcpy (&chunk->rows[chunk->n], row, MIN (row->struct_size, sizeof *row));
   chunk->rows[chunk->n].struct_size = sizeof (CfIndexRow);
   cf_keywords_ref ((CfKeywords *) row->keywords);
   chunk->n++;
