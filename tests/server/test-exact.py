@@ -49,7 +49,8 @@ MESSAGES = {
     'header-of-8-bit': b'Subject: caf\xe9 \xff\xfe\r\nFrom: \xe4 <\xf6@example.org>\r\n\r\n\x80\x81\xff\r\n',
     'every-octet-but-nul': b'\r\n' + bytes(range(1, 256)) * 3,
     'lines-of-1-mb': b'Subject: ' + b'x' * 1000000 + b'\r\n\r\n' + b'y' * 1000000 + b'\r\n' + b'z' * 1000000,
-    'a-thousand-parts': MULTIPART % b'b' + b''.join(b'--b\r\n\r\nPart %d\r\n' % n for n in range(1000)) + b'--b--\r\n',
+    'a-thousand-parts': (MULTIPART % b'b' + b''.join(b'--b\r\n\r\nPart %d\r\n' % n for n in range(1000))
+                         + b'--b--\r\n'),
     'a-thousand-levels': nested(1000),
     'a-hundred-forwards': forwarded(100),
     'boundary-that-never-comes': MULTIPART % b'b' + b'--c\r\n\r\nText\r\n--c--\r\n',
@@ -62,13 +63,13 @@ MESSAGES = {
     'empty-boundary': MULTIPART % b'' + b'--\r\n\r\nText\r\n----\r\n',
     'no-parts': MULTIPART % b'b' + b'--b--\r\n',
     'preamble-and-bare-lf': (MULTIPART % b'b').replace(b'\r', b'') + b'Preamble\n--b\n\nText\n--b\n\nMore\n--b--\nEnd',
-    'large-part': MULTIPART % b'b' + b'--b\r\n\r\nSmall\r\n--b\r\nContent-Type: image/png\r\n\r\n' + bytes(range(1, 256))
-    * 4000 + b'\r\n--b--\r\n',
+    'large-part': (MULTIPART % b'b' + b'--b\r\n\r\nSmall\r\n--b\r\nContent-Type: image/png\r\n\r\n'
+                   + bytes(range(1, 256)) * 4000 + b'\r\n--b--\r\n'),
 }
 NUL = bytes(range(256)) * 5
 NUL_MESSAGES = {
-    'nul/one-part': (b'Subject: x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n'
-                     + NUL, {'1': NUL}),
+    'nul/one-part': (b'Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n' + NUL,
+                     {'1': NUL}),
     'nul/a-part-of-two': (MULTIPART % b'b' + b'--b\r\n\r\nText\r\n--b\r\nContent-Type: application/octet-stream\r\n'
                           b'Content-Transfer-Encoding: binary\r\n\r\n' + NUL + b'\r\n--b--\r\n',
                           {'1': b'Text', '2': NUL}),
