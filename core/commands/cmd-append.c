@@ -10,6 +10,7 @@
 #include "commands/writing.h"
 #include "imap/selected.h"
 #include "store/names.h"
+#include "store/rights.h"
 
 /* How often parts that were collected in between are stored again. */
 #define MAX_ATTEMPTS 3
@@ -95,7 +96,9 @@ append_resolve (CfCommandCall *call, Append *self, GError **error)
   CfSession *session = cf_call_get_session (call);
   CfMailboxId id;
 
-  if (!cf_writing_resolve (call, self->name, &id, error))
+  /* The write asks again; here so that nothing is stored apart for who may not append. */
+  if (!cf_writing_resolve (call, self->name, &id, error)
+      || !cf_rights_check (session, self->name, CF_RIGHT_INSERT, error))
     return FALSE;
   g_clear_pointer (&self->mailbox, cf_mailbox_release);
   self->mailbox = cf_mailbox_acquire (session->identity.account, id);
@@ -182,7 +185,11 @@ append_write (CfCommandCall *call, Append *self, GError **error)
   }
   if (append_try_again (call, self, failure))
     return CF_RUN_MORE;
-  g_propagate_error (error, g_error_copy (failure));
+  /* Deleted between the look-up and the commit, twice. */
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_NONEXISTENT))
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_TRYCREATE, failure->message);
+  else
+    g_propagate_error (error, g_error_copy (failure));
   return CF_RUN_ERROR;
 }
 
