@@ -1437,6 +1437,7 @@ static gboolean
 commit_append (Commit *commit, guint i, const CfWriteOp *op, GError **error)
 {
   const CfAppend *append = op->append;
+  Mailbox *mailbox = op->in_destination ? commit->destination : commit->mailbox;
   GArray *pieces;
   Message *message;
 
@@ -1444,16 +1445,18 @@ commit_append (Commit *commit, guint i, const CfWriteOp *op, GError **error)
     g_propagate_error (error, g_error_copy (commit->drafts[i].error));
     return FALSE;
   }
-  if (!mailbox_has_uids (commit->mailbox, 1, error))
+  if (mailbox == NULL)
+    return refuse (error, CF_ERROR_TRYCREATE, "The destination mailbox does not exist");
+  if (!mailbox_has_uids (mailbox, 1, error))
     return FALSE;
   pieces = append_get_pieces (commit, i, append, error);
   if (pieces == NULL)
     return FALSE;
 
   message = message_new (
-      NULL, commit->mailbox,
+      NULL, mailbox,
       content_new (commit->account, pieces, cf_source_get_length (append->octets), append->facts));
-  message->uid = commit->mailbox->uid_next++;
+  message->uid = mailbox->uid_next++;
   message->flags = append->flags & CF_FLAG_ALL;
   message->keywords = cf_keywords_ref (append->keywords);
   message->zone = append->zone;

@@ -178,6 +178,7 @@ gboolean
 append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
 {
   const CfAppend *append = op->append;
+  CommitMailbox *mailbox = op->in_destination ? commit->destination : commit->source;
   CfIndexRow row = { .struct_size = sizeof row,
                      .flags = append->flags,
                      .zone = append->zone,
@@ -187,11 +188,15 @@ append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
   guint64 inline_octets;
   guint32 uid;
 
+  if (mailbox == NULL) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_TRYCREATE, "The destination mailbox does not exist");
+    return FALSE;
+  }
   if (!append_check_segments (commit, i, append, &inline_octets, error)
       || !append_write_content (commit, append, inline_octets, &row.content, error)
       || !append_write_inline (commit, append, row.content, error)
       || !append_write_segments (commit, append, row.content, error)
-      || !commit_place (commit, commit->source, &row, &uid, error))
+      || !commit_place (commit, mailbox, &row, &uid, error))
     return FALSE;
   commit_report (commit, REPORT_APPENDED, i, uid, 0);
   return TRUE;

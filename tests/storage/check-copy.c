@@ -408,15 +408,62 @@ check_group_quota (Kit *kit)
   KIT_EXPECT (kit, over->index[0]->rows->len == 2, "a group above the quota left a message");
 }
 
-const KitCheck kit_group_checks[]
-    = { { "group/all-or-nothing",
-          "operations side by side with the same group, not 0, succeed or fail together.", 0,
-          check_all_or_nothing },
-        { "group/apart", "One that fails does not undo its neighbours, except those of its group.", 0,
-          check_groups_apart },
-        { "group/replace", "operations side by side with the same group, not 0, succeed or fail together.", 0,
-          check_replace },
-        { "group/quota",
-          "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.",
-          0, check_group_quota },
-        { NULL } };
+/* An APPEND to @destination and the end of message 1 of @mailbox, in one group. */
+static KitBatch *
+replace_batch_new (const KitMailbox *mailbox, const KitMailbox *destination)
+{
+  KitBatch *batch = kit_batch_new (mailbox, destination, 0, 0, 0);
+  CfWriteOp op = kit_op_append (batch, KIT_MESSAGE, -1);
+
+  op.in_destination = TRUE;
+  op.group = 1;
+  kit_batch_add (batch, &op);
+  op = kit_op_uids (batch, CF_WRITE_EXPUNGE, "1");
+  op.require_all = TRUE;
+  op.group = 1;
+  kit_batch_add (batch, &op);
+  return batch;
+}
+
+/* REPLACE into another mailbox: the message arrives there and goes here in one commit, or neither. */
+static void
+check_replace_elsewhere (Kit *kit)
+{
+  KitMailbox inbox, other;
+  g_autoptr (KitBatch) batch = NULL;
+  g_autoptr (KitBatch) refused = NULL;
+  g_autoptr (KitIndex) there = NULL;
+  g_autofree char *left = NULL;
+  g_autofree char *arrived = NULL;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 2)
+           && kit_mailbox_new (kit, inbox.account, "Other", &other));
+  batch = replace_batch_new (&inbox, &other);
+  KIT_TRY (kit_commit (kit, batch));
+  left = kit_index_uids_text (batch->index[0]);
+  arrived = kit_index_uids_text (batch->index[1]);
+  KIT_EXPECT (kit, g_str_equal (left, "2") && g_str_equal (arrived, "1"),
+              "the mailbox has %s instead of 2, the destination %s instead of 1", left, arrived);
+
+  refused = replace_batch_new (&inbox, &other);
+  KIT_TRY (kit_commit_any (kit, refused) && kit_op_failed_with (kit, refused, 0, CF_ERROR_EXPUNGEISSUED));
+  there = kit_load (kit, &other, 0);
+  KIT_TRY (there != NULL);
+  KIT_EXPECT (kit, there->rows->len == 1 && there->info.uid_next == 2,
+              "a group that failed left %u messages in the destination and UIDNEXT %u", there->rows->len,
+              there->info.uid_next);
+}
+
+const KitCheck kit_group_checks[] = {
+  { "group/all-or-nothing", "operations side by side with the same group, not 0, succeed or fail together.",
+    0, check_all_or_nothing },
+  { "group/apart", "One that fails does not undo its neighbours, except those of its group.", 0,
+    check_groups_apart },
+  { "group/replace", "operations side by side with the same group, not 0, succeed or fail together.", 0,
+    check_replace },
+  { "group/replace-elsewhere", "in_destination: into the batch's destination", 0, check_replace_elsewhere },
+  { "group/quota",
+    "An APPEND, COPY or group that would bring the account above these fails with CF_ERROR_OVERQUOTA.", 0,
+    check_group_quota },
+  { NULL }
+};

@@ -250,6 +250,7 @@ typedef struct {
   gboolean only_deleted;   /* EXPUNGE: only messages that have \Deleted when it is carried out */
   guint n_attributes;      /* ANNOTATE */
   const CfAttribute *const *attributes;
+  gboolean in_destination; /* APPEND: into the batch's destination (RFC 8508's REPLACE into another mailbox) */
 } CfWriteOp;
 
 /* Ordered operations on one mailbox, and for COPY and MOVE one other. Core makes it, the store reads it and
@@ -258,7 +259,8 @@ typedef struct _CfWriteBatch CfWriteBatch;
 
 CF_API CfAccountId cf_write_batch_get_account (const CfWriteBatch *batch);
 CF_API CfMailboxId cf_write_batch_get_mailbox (const CfWriteBatch *batch);
-/* Where COPY and MOVE put the messages; 0 when there is neither. May be the same mailbox. */
+/* Where COPY, MOVE and an APPEND with in_destination put messages; 0 when there is none of these. May be the
+ * same mailbox. */
 CF_API CfMailboxId cf_write_batch_get_destination (const CfWriteBatch *batch);
 CF_API guint cf_write_batch_get_n_ops (const CfWriteBatch *batch);
 CF_API const CfWriteOp *cf_write_batch_get_op (const CfWriteBatch *batch, guint i);
