@@ -434,6 +434,23 @@ batch_distribute (CfWriteQueueBatch *batch)
   }
 }
 
+/* The destination was deleted before this commit, which says so of each operation that meant it and then has
+ * nothing to report of it. */
+static gboolean
+batch_has_lost_destination (const CfWriteQueueBatch *batch)
+{
+  if (cf_snapshot_report_get_info (batch->reports[1]) != NULL)
+    return FALSE;
+  for (guint i = 0; i < batch->writes->len; i++) {
+    const CfWrite *write = g_ptr_array_index (batch->writes, i);
+
+    if (write->destination == cf_mailbox_get_id (batch->destination)
+        && g_error_matches (cf_write_get_error (write), CF_ERROR, CF_ERROR_TRYCREATE))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 batch_publish (CfMailbox *mailbox, CfSnapshotReport *report, const GArray *except)
 {
@@ -520,7 +537,9 @@ cf_write_queue_finish (CfWriteQueueBatch *batch, const GError *failure, CfConnRe
   } else {
     batch_distribute (batch);
     batch_publish (batch->mailbox, batch->reports[0], refs);
-    if (batch->destination != NULL)
+    if (batch->destination != NULL && batch_has_lost_destination (batch))
+      cf_mailbox_set_gone (batch->destination);
+    else if (batch->destination != NULL)
       batch_publish (batch->destination, batch->reports[1], refs);
   }
 

@@ -316,6 +316,39 @@ test_failure (Fixture *fixture, gconstpointer data)
   }
 }
 
+/* The destination is deleted before the commit: the operations say so, nothing is reported of it, and that is
+ * no fault of the store (a warning would end this program). */
+static void
+test_lost_destination (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (CfWrite) copy = write_uids (CF_WRITE_COPY, 11, "1", 4, 0), append = write_append (12);
+  g_autoptr (CfMailbox) destination = cf_mailbox_acquire (1, 4);
+  CfWriteQueueBatch *batch;
+  CfWriteBatch *writes;
+
+  load (fixture->mailbox, store.source);
+  load (destination, store.destination);
+  cf_mailbox_watch (destination, 15);
+  cf_write_queue_add (fixture->mailbox, copy);
+  cf_write_queue_add (fixture->mailbox, append);
+  batch = cf_write_queue_try_begin (fixture->mailbox);
+  writes = cf_write_queue_batch_get (batch);
+  cf_write_batch_fail (writes, 0, g_error_new_literal (CF_ERROR, CF_ERROR_TRYCREATE, "gone"));
+  commit_op (writes, 1);
+  model_report (store.source, cf_write_batch_get_since (writes, 0), FALSE,
+                cf_write_batch_get_sink (writes, 0));
+  cf_write_queue_finish (batch, NULL, 0);
+
+  g_assert_error (cf_write_get_error (copy), CF_ERROR, CF_ERROR_TRYCREATE);
+  g_assert_cmpuint (cf_write_get_uid_validity (copy, 1), ==, 0);
+  g_assert_no_error (cf_write_get_error (append));
+  g_assert_cmpuint (cf_write_get_result (append, 0)->uid, ==, 1);
+  g_assert_true (cf_mailbox_is_gone (destination));
+  g_assert_false (cf_mailbox_is_gone (fixture->mailbox));
+  g_assert_false (cf_mailbox_is_stale (fixture->mailbox));
+  assert_woken ("P15 C11 C12 ");
+}
+
 /* Before it is begun a cancelled write is dropped, and if its session was to commit, another is woken;
  * afterwards it is carried out, and nobody is woken for it. */
 static void
@@ -531,6 +564,7 @@ main (int argc, char **argv)
   ADD ("/core/write-queue/split", test_split);
   ADD ("/core/write-queue/groups", test_groups);
   ADD ("/core/write-queue/failure", test_failure);
+  ADD ("/core/write-queue/lost-destination", test_lost_destination);
   ADD ("/core/write-queue/cancel", test_cancel);
   ADD ("/core/write-queue/bounds", test_bounds);
   g_test_add_func ("/core/write-queue/threads", test_threads);
