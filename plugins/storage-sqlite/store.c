@@ -88,20 +88,29 @@ store_create_file (const char *path, GError **error)
   return store_sync_directory_of (path, error);
 }
 
+/* The file's one name, absolute. Only of a file that is there. */
+static gboolean
+store_resolve (CfStore *store)
+{
+  char *resolved = realpath (store->path, NULL);
+
+  if (resolved == NULL)
+    return FALSE;
+  g_free (store->path);
+  store->path = g_strdup (resolved);
+  free (resolved);
+  return TRUE;
+}
+
 /* Before the lock, which lies in the same directory. */
 static gboolean
 store_find (CfStore *store, CfStoreOpenFlags flags, GError **error)
 {
   g_autofree char *directory = g_path_get_dirname (store->path);
-  char *resolved = realpath (store->path, NULL);
 
   /* The lock goes by name, and a file is to have one name only. */
-  if (resolved != NULL) {
-    g_free (store->path);
-    store->path = g_strdup (resolved);
-    free (resolved);
+  if (store_resolve (store))
     return TRUE;
-  }
   if (errno != ENOENT) {
     store_set_errno (error, CF_ERROR_UNAVAILABLE, "Cannot open", store->path);
     return FALSE;
@@ -200,10 +209,19 @@ store_open_file (CfStore *store, CfStoreOpenFlags flags, GError **error)
 
   if (!store->read_only && !store_create_file (store->path, error))
     return FALSE;
+  if (!store_resolve (store)) {
+    store_set_errno (error, CF_ERROR_UNAVAILABLE, "Cannot open", store->path);
+    return FALSE;
+  }
+  /* Noted before and looked at after, as nobody tells which file SQLite has opened. */
+  if (!file_identity_note (&store->file, store->path, error))
+    return FALSE;
   db = db_open (store->path, store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, error);
   if (db == NULL)
     return FALSE;
   store->writer.db = db;
+  if (!file_identity_check (&store->file, error))
+    return FALSE;
   if (store->read_only)
     return store_configure (db, FALSE, error) && store_check_schema (store, db, flags, error);
   return db_script (db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL", error)
@@ -226,7 +244,7 @@ slot_open (CfStoreOpenFlags flags, CfStore **out_store, GError **error)
   store->lock_fd = -1;
   store->recent = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   g_mutex_init (&store->recent_lock);
-  writer_init (&store->writer);
+  writer_init (&store->writer, &store->file);
   if (!store_find (store, flags, error) || !store_lock (store, error)
       || !store_open_file (store, flags, error)) {
     slot_close (store);
@@ -257,6 +275,7 @@ slot_close (CfStore *store)
 {
   store_write_recent (store);
   writer_clear (&store->writer);
+  file_identity_clear (&store->file);
   if (store->lock_fd >= 0)
     close (store->lock_fd);
   g_mutex_clear (&store->recent_lock);
@@ -273,7 +292,7 @@ slot_connect (CfStore *store, CfStoreConn **out_conn, GError **error)
 
   if (db == NULL)
     return FALSE;
-  if (!store_configure (db, FALSE, error)) {
+  if (!file_identity_check (&store->file, error) || !store_configure (db, FALSE, error)) {
     db_close (db);
     return FALSE;
   }

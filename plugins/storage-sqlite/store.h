@@ -6,6 +6,7 @@
 #define STORAGE_SQLITE_STORE_H
 
 #include "db.h"
+#include "file-identity.h"
 #include "writer.h"
 
 /* Octets in one chunk of content or of an object. */
@@ -26,6 +27,7 @@ struct _CfStore {
   int lock_fd;  /* PATH.lock, locked for as long as the store is open */
   guint schema; /* the file's schema version */
   gboolean read_only;
+  FileIdentity file;
   Writer writer;
   GMutex recent_lock;
   GHashTable *recent; /* mailbox id to recent_uid: claims of \Recent that are not written yet */

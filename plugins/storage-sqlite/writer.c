@@ -28,8 +28,9 @@ typedef struct {
 } WriterTicket;
 
 void
-writer_init (Writer *writer)
+writer_init (Writer *writer, FileIdentity *file)
 {
+  writer->file = file;
   g_mutex_init (&writer->lock);
   g_queue_init (&writer->waiting);
 }
@@ -135,6 +136,13 @@ writer_commit (Db *db, GError **error)
   return FALSE;
 }
 
+/* Opens the group's transaction. */
+static gboolean
+writer_open_group (Writer *writer, GError **error)
+{
+  return file_identity_check (writer->file, error) && db_exec (writer->db, error, "BEGIN IMMEDIATE");
+}
+
 Db *
 writer_begin (Writer *writer, const CfCall *call, GError **error)
 {
@@ -164,7 +172,7 @@ writer_begin (Writer *writer, const CfCall *call, GError **error)
   g_mutex_unlock (&writer->lock);
 
   db->failed = db->full = FALSE;
-  if ((!opened || db_exec (db, &failure, "BEGIN IMMEDIATE")) && db_exec (db, &failure, "SAVEPOINT turn"))
+  if ((!opened || writer_open_group (writer, &failure)) && db_exec (db, &failure, "SAVEPOINT turn"))
     return db;
   g_propagate_error (error, failure);
   writer_end (writer, FALSE, NULL);

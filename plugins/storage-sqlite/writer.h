@@ -9,18 +9,20 @@
 #define STORAGE_SQLITE_WRITER_H
 
 #include "db.h"
+#include "file-identity.h"
 
 typedef struct _WriterGroup WriterGroup;
 
 typedef struct {
-  Db *db; /* NULL: the store is open for reading only */
+  Db *db;             /* NULL: the store is open for reading only */
+  FileIdentity *file; /* the store's; every group looks whether that is still the file at the path */
   GMutex lock;
   GQueue waiting;     /* WriterTicket, in order of arrival */
   gboolean busy;      /* a thread has the turn, or commits */
   WriterGroup *group; /* whose transaction is open, or NULL */
 } Writer;
 
-void writer_init (Writer *writer);
+void writer_init (Writer *writer, FileIdentity *file);
 void writer_clear (Writer *writer);
 
 /* Waits for the turn, until @call's deadline, and opens a savepoint. NULL: @error, and there is no turn to

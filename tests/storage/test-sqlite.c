@@ -10,6 +10,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static gint astray_logged; /* times that the file was said to be another */
+
+static GLogWriterOutput
+log_counting (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user_data)
+{
+  for (gsize i = 0; i < n && level == G_LOG_LEVEL_CRITICAL; i++) {
+    if (g_strcmp0 (fields[i].key, "MESSAGE") != 0
+        || strstr (fields[i].value, "is not the file that was opened") == NULL)
+      continue;
+    g_atomic_int_inc (&astray_logged);
+    return G_LOG_WRITER_HANDLED;
+  }
+  return g_log_writer_default (level, fields, n, user_data);
+}
+
 static void
 test_reopen (void)
 {
@@ -320,7 +335,162 @@ test_not_a_database (void)
   fixture->conn = fixture_connect (fixture);
 }
 
+/* ---- The file at the path ----------------------------------------------------------------------------- */
+
+/* The writes that fail as another file, or none, is at the path: nothing is acknowledged. */
+static void
+assert_not_written (Fixture *fixture)
+{
+  CfAttributeTarget target = { sizeof target, fixture->account, 0, 0 };
+  g_autoptr (GBytes) value = g_bytes_new_static ("v", 1);
+  CfAttribute attribute = { sizeof attribute, "lost", value };
+  const CfAttribute *attributes[] = { &attribute };
+  g_autoptr (GError) error = NULL;
+  CfStoreConn *conn = NULL;
+
+  g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, "lost", &error), ==, 0);
+  g_assert_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE);
+  g_assert_cmpstr (error->message, ==, "The store's file is not the one that was opened");
+  g_clear_error (&error);
+  g_assert_false (
+      fixture->class->attribute_set (fixture->conn, &fixture_call, &target, 1, attributes, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE);
+  g_clear_error (&error);
+  g_assert_false (fixture->class->connect (fixture->store, &conn, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE);
+}
+
+static void
+test_file_moved (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *away = g_strconcat (fixture->path, ".backup", NULL);
+  g_autofree char *uids = NULL;
+  g_autofree char *after = NULL;
+
+  g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, "before", NULL), ==, 1);
+  for (guint round = 1; round <= 2; round++) {
+    g_atomic_int_set (&astray_logged, 0);
+    g_assert_cmpint (g_rename (fixture->path, away), ==, 0);
+    assert_not_written (fixture);
+    g_assert_true (g_file_set_contents (fixture->path, "", 0, NULL));
+    assert_not_written (fixture);
+    g_assert_cmpint (g_atomic_int_get (&astray_logged), ==, 1);
+    g_clear_pointer (&uids, g_free);
+    uids = fixture_uids (fixture); /* what was read before can be read still */
+    g_assert_cmpstr (uids, ==, round == 1 ? "1" : "1:2");
+    g_assert_cmpint (g_rename (away, fixture->path), ==, 0);
+    g_assert_cmpuint (fixture_append_text (fixture, fixture->conn, "back", NULL), ==, round + 1);
+  }
+  fixture_reopen (fixture);
+  after = fixture_uids (fixture);
+  g_assert_cmpstr (after, ==, "1:3");
+  fixture_check (fixture);
+}
+
 /* ---- Content ----------------------------------------------------------------------------------------- */
+
+/* Runs @sql on the database by a connection of the test's own. */
+static void
+run_sql (Fixture *fixture, const char *sql)
+{
+  sqlite3 *db;
+
+  g_assert_cmpint (sqlite3_open (fixture->path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (db);
+}
+
+typedef struct {
+  CfReadSink sink;
+  GBytes *facts;
+  guint areas;
+} FactsReader;
+
+static void
+facts_missing (CfReadSink *sink, guint i)
+{
+  g_assert_not_reached ();
+}
+
+static void
+facts_facts (CfReadSink *sink, guint i, GBytes *encoded)
+{
+  ((FactsReader *) sink)->facts = g_bytes_ref (encoded);
+}
+
+static void
+facts_area (CfReadSink *sink, guint i, guint64 offset, guint64 length)
+{
+  ((FactsReader *) sink)->areas++;
+}
+
+static void
+facts_octets (CfReadSink *sink, guint i, const guint8 *data, gsize length)
+{
+}
+
+/* The encoded facts that are read with the text of @content. The caller frees. */
+static GBytes *
+read_facts (Fixture *fixture, CfContentId content, gboolean *out_area)
+{
+  FactsReader reader = { { sizeof (CfReadSink), facts_missing, facts_facts, facts_area, facts_octets } };
+  CfReadRequest request = { .struct_size = sizeof request,
+                            .content = content,
+                            .want_facts = TRUE,
+                            .path = "",
+                            .section = CF_SECTION_TEXT,
+                            .length = G_MAXUINT64 };
+  const CfReadRequest *requests[] = { &request };
+  g_autoptr (GError) error = NULL;
+
+  fixture->class->read (fixture->conn, &fixture_call, fixture->account, 1, requests, &reader.sink, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (reader.facts);
+  *out_area = reader.areas > 0;
+  return reader.facts;
+}
+
+/* Facts can be had from the octets: without their row they are like those that cannot be read. */
+static void
+test_facts_lost (void)
+{
+  static const char *const damages[]
+      = { "DELETE FROM content_facts", "UPDATE content_facts SET encoded = x''",
+          "UPDATE content_facts SET encoded = x'ff00ff'" };
+  g_autoptr (Fixture) fixture = fixture_new (NULL);
+  g_autofree char *message = fixture_message ("one", "hello");
+  g_autoptr (GBytes) octets = g_bytes_new_static (message, strlen (message));
+  g_autoptr (CfSource) source = cf_source_new_bytes (octets);
+  g_autoptr (CfFacts) facts = cf_facts_scan (source, NULL);
+  g_autoptr (Index) index = NULL;
+
+  fixture_append (fixture, fixture->conn, fixture->inbox, message, strlen (message), 0, NULL, NULL);
+  index = fixture_load (fixture, fixture->inbox, 0, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (damages); i++) {
+    g_autoptr (GBytes) damaged = NULL;
+    g_autoptr (GBytes) repaired = NULL;
+    g_autoptr (GError) error = NULL;
+    GString *whole;
+    gboolean area;
+
+    run_sql (fixture, damages[i]);
+    damaged = read_facts (fixture, index->last_content, &area);
+    g_assert_false (area);
+    g_assert_null (cf_facts_new_from_encoded (damaged, NULL));
+    whole = fixture_read (fixture, index->last_content, NULL, 0, 0, G_MAXUINT64);
+    g_assert_cmpstr (whole->str, ==, message);
+    g_string_free (whole, TRUE);
+    /* As core does then. */
+    fixture->class->facts_update (fixture->conn, &fixture_call, fixture->account, index->last_content, facts,
+                                  &error);
+    g_assert_no_error (error);
+    repaired = read_facts (fixture, index->last_content, &area);
+    g_assert_true (area);
+    g_assert_true (g_bytes_equal (repaired, cf_facts_get_encoded (facts)));
+  }
+  fixture_check (fixture);
+}
 
 #define LARGE (20 * 1024 * 1024)
 
@@ -541,6 +711,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (log_counting, NULL, NULL);
   fault_vfs_register ();
   g_test_add_func ("/storage/sqlite/file/reopen", test_reopen);
   g_test_add_func ("/storage/sqlite/file/lock", test_lock);
@@ -552,6 +723,8 @@ main (int argc, char **argv)
   g_test_add_func ("/storage/sqlite/writer/deadline", test_deadline);
   g_test_add_func ("/storage/sqlite/failure/io-error", test_io_error);
   g_test_add_func ("/storage/sqlite/failure/disk-full", test_disk_full);
+  g_test_add_func ("/storage/sqlite/failure/file-moved", test_file_moved);
+  g_test_add_func ("/storage/sqlite/content/facts-lost", test_facts_lost);
   g_test_add_func ("/storage/sqlite/content/ranges", test_ranges);
   g_test_add_func ("/storage/sqlite/content/inline-chunks", test_inline_chunks);
   g_test_add_func ("/storage/sqlite/upkeep/backup", test_backup);
