@@ -5,7 +5,8 @@
  * 3501, 6.3.6 wants.
  */
 #include "commands/commands.h"
-#include "commands/tree.h"
+#include "commands/special-use.h"
+#include "commands/subscription.h"
 #include "imap/selected.h"
 #include "store/calls.h"
 #include "store/rights.h"
@@ -119,7 +120,7 @@ static gboolean
 subscription_set (CfSession *session, const char *name, gboolean subscribed, GError **error)
 {
   CfAttributeTarget target = { .struct_size = sizeof target, .account = cf_session_get_account (session) };
-  g_autofree char *key = cf_tree_dup_subscription_key (name);
+  g_autofree char *key = cf_subscription_dup_key (name);
   g_autoptr (GBytes) value = subscribed ? g_bytes_new (name, strlen (name)) : NULL; /* a store may ref it */
   CfAttribute attribute = { .struct_size = sizeof attribute, .key = key, .value = value };
   const CfAttribute *const attributes[] = { &attribute };

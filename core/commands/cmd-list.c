@@ -6,7 +6,8 @@
  */
 #include "commands/commands.h"
 #include "commands/pattern.h"
-#include "commands/tree.h"
+#include "commands/special-use.h"
+#include "commands/subscription.h"
 #include "imap/input.h"
 #include "imap/session.h"
 #include "module/registry.h"

@@ -4,7 +4,8 @@
  * account is subscribed to them and to INBOX, as clients that show subscriptions alone would otherwise show
  * nothing.
  */
-#include "commands/tree.h"
+#include "commands/special-use.h"
+#include "commands/subscription.h"
 #include "control/private.h"
 #include "imap/mailbox-name.h"
 #include "module/settings.h"
@@ -81,7 +82,7 @@ static gboolean
 subscribe (CfControl *control, CfAccountId account, const char *name, GError **error)
 {
   CfAttributeTarget target = { .struct_size = sizeof target, .account = account };
-  g_autofree char *key = cf_tree_dup_subscription_key (name);
+  g_autofree char *key = cf_subscription_dup_key (name);
   g_autoptr (GBytes) value = g_bytes_new (name, strlen (name));
   CfAttribute attribute = { .struct_size = sizeof attribute, .key = key, .value = value };
   const CfAttribute *const attributes[] = { &attribute };

@@ -1,7 +1,5 @@
-/* core/commands/tree.c - special uses and subscriptions by name (tree.h). */
-#include "commands/tree.h"
-
-#include <string.h>
+/* core/commands/special-use.c - special uses by name (special-use.h). */
+#include "commands/special-use.h"
 
 static const struct {
   CfSpecialUse bit;
@@ -29,15 +27,4 @@ cf_special_use_get_name (guint bit)
     if (special_uses[i].bit == bit)
       return special_uses[i].name;
   return NULL;
-}
-
-char *
-cf_tree_dup_subscription_key (const char *name)
-{
-  g_autofree char *hash = NULL;
-
-  if (strlen (CF_SUBSCRIPTION_PREFIX) + strlen (name) <= CF_ATTRIBUTE_KEY_MAX)
-    return g_strconcat (CF_SUBSCRIPTION_PREFIX, name, NULL);
-  hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, name, -1);
-  return g_strconcat (CF_SUBSCRIPTION_PREFIX, "/", hash, NULL);
 }
