@@ -180,7 +180,7 @@ control_opened (CfConn *conn)
 
   if (peer->uid != 0 && peer->uid != (gint64) geteuid ()) {
     cf_log (G_LOG_LEVEL_WARNING, &(CfLogContext){ .session = cf_conn_get_id (conn), .peer = peer->text },
-            "refused on the control socket: neither root nor the server's user");
+            "Refused on the control socket: neither root nor the server's user");
     return NULL;
   }
   control = g_new0 (CfControl, 1);

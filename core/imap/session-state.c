@@ -34,6 +34,21 @@ cf_session_is_output_full (CfSession *session)
   return cf_conn_is_output_full (session->conn) || cf_output_get_length (session->output) >= 64 * 1024;
 }
 
+/* Who, from where and how well protected; the same for every way of logging in. */
+static void
+session_log_login (CfSession *session)
+{
+  g_autofree char *tls = cf_conn_dup_tls_description (session->conn);
+  const char *actor = session->identity.actor;
+
+  cf_log (G_LOG_LEVEL_INFO,
+          &(CfLogContext){ .session = cf_session_get_number (session),
+                           .user = session->identity.user,
+                           .peer = cf_session_get_peer (session) },
+          "Logged in %s%s%s%s%s", tls != NULL ? "under " : "", tls != NULL ? tls : "in clear",
+          actor != NULL ? ", " : "", actor != NULL ? actor : "", actor != NULL ? " acts for it" : "");
+}
+
 gboolean
 cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
 {
@@ -50,13 +65,7 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
   cf_command_reader_set_authenticated (session->reader, TRUE);
   cf_conn_set_label (session->conn, session->identity.user);
   cf_session_touch (session);
-  cf_log (G_LOG_LEVEL_INFO,
-          &(CfLogContext){ .session = cf_session_get_number (session),
-                           .user = session->identity.user,
-                           .peer = cf_session_get_peer (session) },
-          "logged in%s%s%s", session->identity.actor != NULL ? ", " : "",
-          session->identity.actor != NULL ? session->identity.actor : "",
-          session->identity.actor != NULL ? " acts for it" : "");
+  session_log_login (session);
   return TRUE;
 }
 

@@ -304,7 +304,7 @@ session_start_tls (CfSession *session)
   }
   if (discarded > 0)
     cf_log (G_LOG_LEVEL_MESSAGE, &(CfLogContext){ .session = cf_session_get_number (session) },
-            "threw away %" G_GSIZE_FORMAT " octets that were sent in clear behind STARTTLS", discarded);
+            "Threw away %" G_GSIZE_FORMAT " octets that were sent in clear behind STARTTLS", discarded);
   return CF_RUN_DONE;
 }
 

@@ -347,7 +347,7 @@ guint
 cf_registrar_add_session_slot (CfRegistrar *registrar, GDestroyNotify free_data)
 {
   if (cf_registry->frozen) {
-    g_critical ("module %s: session slots are registered while init runs, not later", registrar->owner);
+    g_critical ("Module %s: session slots are registered while init runs, not later", registrar->owner);
     return G_MAXUINT;
   }
   g_array_append_val (cf_registry->slots, free_data);

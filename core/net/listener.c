@@ -62,7 +62,7 @@ static gboolean
 listener_give_up (CfListener *listener, const char *cause)
 {
   if (!listener->complained)
-    g_warning ("%s: accepting is paused: %s", listener->text, cause);
+    g_warning ("Accepting on %s is paused: %s", listener->text, cause);
   listener->complained = TRUE;
   listener_pause (listener);
   return G_SOURCE_REMOVE;

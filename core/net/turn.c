@@ -243,7 +243,7 @@ turn_run (CfConn *conn, Turn *turn, guint reasons)
     if (conn->eof)
       return turn_begin_close (conn);
     if (cf_conn_is_input_full (conn)) {
-      g_warning ("[%" G_GUINT64_FORMAT "] closed: %s takes nothing from a full input buffer", conn->card.id,
+      g_warning ("[%" G_GUINT64_FORMAT "] Closed: %s takes nothing from a full input buffer", conn->card.id,
                  conn->card.protocol->name);
       return STEP_DEAD;
     }

@@ -50,7 +50,7 @@ account_take_verifier (Account *account, GBytes *credential)
     return;
   account->known = verifier_parse (credential, &account->verifier);
   if (!account->known)
-    g_warning ("account %s: its credential %s is damaged; it cannot log in", account->name, VERIFIER_KIND);
+    g_warning ("Account %s: its credential %s is damaged; it cannot log in", account->name, VERIFIER_KIND);
 }
 
 gboolean

@@ -268,7 +268,7 @@ account_empty_log (CfStore *store)
   db_get (db, &ignored, NULL, "SELECT count(*) FROM sqlite_schema");
   rc = sqlite3_wal_checkpoint_v2 (db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
   if (rc != SQLITE_OK)
-    g_message ("storage-sqlite: the log still holds deleted pages: %s", sqlite3_errstr (rc));
+    g_message ("storage-sqlite: The log still holds deleted pages: %s", sqlite3_errstr (rc));
   db_close (db);
 }
 

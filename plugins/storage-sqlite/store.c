@@ -56,7 +56,7 @@ store_lock (CfStore *store, GError **error)
   g_snprintf (pid, sizeof pid, "%d\n", (int) getpid ());
   /* Only a courtesy to whoever finds it locked. */
   if (ftruncate (store->lock_fd, 0) != 0 || pwrite (store->lock_fd, pid, strlen (pid), 0) < 0)
-    g_message ("storage-sqlite: cannot write %s: %s", path, g_strerror (errno));
+    g_message ("storage-sqlite: Cannot write %s: %s", path, g_strerror (errno));
   return TRUE;
 }
 

@@ -205,7 +205,7 @@ class Toys:
             client.socket.sendall(token(user).encode() + b'\r\n')
             assert client.wait(tag).status == 'OK'
             client.ok('SELECT INBOX')
-        assert re.search(rf'logged in, toy-server acts for it .*user={user} ', self.server.log())
+        assert re.search(rf'Logged in .*, toy-server acts for it .*user={user} ', self.server.log())
 
     def protocol(self):
         with socket.create_connection(self.server.addresses['echo'], 20) as connection:

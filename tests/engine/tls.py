@@ -29,7 +29,7 @@ def injected_command_is_thrown_away(daemon):
         client.wrap(tls_context())
         check(client.read(0.3) is None, 'a command sent in clear was answered under TLS')
         client.refused(b'SELECT INBOX', rb'BAD')
-        check(re.search(r'threw away \d+ octets that were sent in clear', daemon.log()), 'not in the log')
+        check(re.search(r'Threw away \d+ octets that were sent in clear', daemon.log()), 'not in the log')
 
 
 def injected_half_command_is_thrown_away(daemon):
