@@ -38,7 +38,7 @@ struct _CfCommandReader {
   /* its literals */
   gboolean in_literal;
   gboolean literal8;
-  guint64 literal_length, literal_left;
+  guint64 literal_left;
   gboolean is_asked;
   CfLiterals literals; /* what literals_func said */
   guint64 literal_total;
@@ -254,7 +254,7 @@ reader_begin_literal (CfCommandReader *reader, const CfLiteralMarker *marker)
 {
   reader->in_literal = TRUE;
   reader->literal8 = marker->literal8;
-  reader->literal_length = reader->literal_left = marker->length;
+  reader->literal_left = marker->length;
   if (reader->literal_left == 0)
     reader_end_literal (reader);
 }
@@ -549,16 +549,4 @@ const char *
 cf_command_reader_get_name (const CfCommandReader *reader)
 {
   return reader->name;
-}
-
-guint64
-cf_command_reader_get_literal_length (const CfCommandReader *reader)
-{
-  return reader->literal_length;
-}
-
-gboolean
-cf_command_reader_is_idle (const CfCommandReader *reader)
-{
-  return reader->text_length == 0 && !reader->answered;
 }

@@ -96,10 +96,6 @@ CfInput *cf_command_reader_steal_input (CfCommandReader *reader);
  * that is well formed. The name is in upper case, with the next word if it is UID: "UID FETCH". */
 const char *cf_command_reader_get_tag (const CfCommandReader *reader);
 const char *cf_command_reader_get_name (const CfCommandReader *reader);
-/* After CONTINUE: the literal's octets. */
-guint64 cf_command_reader_get_literal_length (const CfCommandReader *reader);
-/* Nothing of a command has arrived, and nothing is left to be thrown away. */
-gboolean cf_command_reader_is_idle (const CfCommandReader *reader);
 
 G_END_DECLS
 

@@ -56,14 +56,6 @@ cf_output_peek (const CfOutput *output, gsize *out_length)
   return *out_length > 0 ? output->octets->data : NULL;
 }
 
-GBytes *
-cf_output_steal (CfOutput *output)
-{
-  GByteArray *octets = g_steal_pointer (&output->octets);
-
-  return octets != NULL ? g_byte_array_free_to_bytes (octets) : g_bytes_new_static (NULL, 0);
-}
-
 void
 cf_output_clear (CfOutput *output)
 {

@@ -25,8 +25,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfOutput, cf_output_free)
 gsize cf_output_get_length (const CfOutput *output);
 /* Borrowed until the next write; not NUL-terminated; NULL when empty. */
 const guint8 *cf_output_peek (const CfOutput *output, gsize *out_length);
-/* What has been written, and leaves @output empty. The caller unrefs. */
-GBytes *cf_output_steal (CfOutput *output);
 /* Empties @output and gives its memory back. */
 void cf_output_clear (CfOutput *output);
 /* Takes back all that was written after the first @length octets: an item that failed half-way. */

@@ -212,12 +212,6 @@ cf_config_get_path (const CfConfig *config)
   return config->path;
 }
 
-gboolean
-cf_config_has_group (const CfConfig *config, const char *group)
-{
-  return config_lookup_group (config, group) != NULL;
-}
-
 /* ---- Places ------------------------------------------------------------------------------------------ */
 
 void

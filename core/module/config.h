@@ -43,8 +43,6 @@ gboolean cf_config_check_unclaimed (CfConfig *config, GError **error);
 /* Claims @group without reading it: its owner is not there to do so, but will be after a restart. */
 void cf_config_claim (CfConfig *config, const char *group);
 
-/* Whether the file holds @group. */
-gboolean cf_config_has_group (const CfConfig *config, const char *group);
 /* Puts "FILE:LINE: " of a key before the message of *@error, for what only a later step finds wrong with its
  * value. A message that names the file already stays as it is. @config NULL: nothing is done. */
 void cf_config_prefix_error (const CfConfig *config, const char *group, const char *key, GError **error);

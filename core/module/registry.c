@@ -255,12 +255,6 @@ cf_registry_free_session_data (guint slot, gpointer data)
 /* ---- Hooks ------------------------------------------------------------------------------------------- */
 
 gboolean
-cf_registry_has_hook (CfHookEvent event)
-{
-  return cf_registry->hooks[event]->len > 0;
-}
-
-gboolean
 cf_registry_run_hooks (const CfHookInfo *info, GError **error)
 {
   const GPtrArray *hooks = cf_registry->hooks[info->event];

@@ -49,8 +49,6 @@ const CfItem *cf_registry_get_item (CfItemKind kind, guint i);
 
 const CfSearchKey *cf_registry_lookup_search_key (const char *name);
 
-/* Whether anything listens to @event, for callers that would have to gather much for a CfHookInfo. */
-gboolean cf_registry_has_hook (CfHookEvent event);
 /* Asks the hooks of @info->event in load order. FALSE: one of them vetoed, @error is set. A failure of a hook
  * that may not veto is logged and changes nothing. Costs one comparison when there is no hook. */
 gboolean cf_registry_run_hooks (const CfHookInfo *info, GError **error);
