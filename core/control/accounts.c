@@ -207,7 +207,7 @@ cf_control_passwd (CfControl *control, char **args, GError **error)
   credentials = derive_credentials (account.name, args[1], error);
   if (credentials == NULL || !store_credentials (control, account.id, credentials, error))
     return FALSE;
-  log_done (control, account.name, "password set");
+  log_done (control, account.name, "Password set");
   return TRUE;
 }
 
@@ -269,7 +269,7 @@ cf_control_user_add (CfControl *control, char **args, GError **error)
     return FALSE;
   if (cf_control_make_mailboxes (control, created.id, error)
       && (credentials == NULL || store_credentials (control, created.id, credentials, error))) {
-    log_done (control, name, "account added");
+    log_done (control, name, "Account added");
     return TRUE;
   }
   if (!account_delete (control, &created, NULL))
@@ -336,7 +336,7 @@ cf_control_user_disable (CfControl *control, char **args, GError **error)
       || !account_change (control, account.id, &change, error))
     return FALSE;
   account_kick (control, account.name);
-  log_done (control, account.name, "account disabled");
+  log_done (control, account.name, "Account disabled");
   return TRUE;
 }
 
@@ -349,7 +349,7 @@ cf_control_user_enable (CfControl *control, char **args, GError **error)
   if (!account_find (control, args[0], &account, error)
       || !account_change (control, account.id, &change, error))
     return FALSE;
-  log_done (control, account.name, "account enabled");
+  log_done (control, account.name, "Account enabled");
   return TRUE;
 }
 
@@ -404,7 +404,7 @@ cf_control_user_delete (CfControl *control, char **args, GError **error)
     return FALSE;
   account_kick (control, account.name);
   forget_mailboxes (account.id, ids);
-  log_done (control, account.name, "account deleted");
+  log_done (control, account.name, "Account deleted");
   return TRUE;
 }
 
@@ -422,7 +422,7 @@ cf_control_address_add (CfControl *control, char **args, GError **error)
     return FALSE;
   if (!account_change (control, account.id, &change, &local))
     return fail_taken (g_steal_pointer (&local), address, error);
-  log_done (control, account.name, "address added");
+  log_done (control, account.name, "Address added");
   return TRUE;
 }
 
@@ -442,7 +442,7 @@ cf_control_address_remove (CfControl *control, char **args, GError **error)
   }
   if (!account_change (control, account.id, &change, error))
     return FALSE;
-  log_done (control, account.name, "address removed");
+  log_done (control, account.name, "Address removed");
   return TRUE;
 }
 
