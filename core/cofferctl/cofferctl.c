@@ -30,6 +30,7 @@ enum {
   OPT_PASSWORD = 1 << 0,    /* asks for one */
   OPT_NO_PASSWORD = 1 << 1, /* may do without */
   OPT_MAIL = 1 << 2,        /* --mailbox and --format */
+  OPT_SERVER = 1 << 3,      /* not an option: asks a running server, and is of no use without one */
 };
 
 static const Command commands[] = {
@@ -85,6 +86,28 @@ static const Command commands[] = {
     "An export that was interrupted is started again and goes on: a message's file in a Maildir is not "
     "written twice\n"
     "(its flags are brought up to date), and an mbox file that is complete is left as it is." },
+  { "who", "", 0, OPT_SERVER, ctl_who, "Show the sessions of the running server",
+    "Of each: its number, protocol, whether it has TLS, since when it is there, octets received and sent, "
+    "the "
+    "peer,\n"
+    "and the user, or - where nobody is logged in yet. An import or export that runs is a session as well." },
+  { "kick", "NAME|#NUMBER", 1, OPT_SERVER, ctl_kick, "End an account's sessions, or one session",
+    "NAME is the name the account is listed by; #NUMBER a session's number as shown by who (quote it: # "
+    "begins "
+    "a\n"
+    "comment in a shell). Says how many sessions were told to end. Nothing keeps the user from logging in "
+    "again:\n"
+    "user disable does." },
+  { "stats", "", 0, OPT_SERVER, ctl_stats, "Show the running server's counters",
+    "Lines of NAME and NUMBER, counted since the server started; more may be added.\n"
+    "\n"
+    "  connections_open      now, this one included\n"
+    "  connections_accepted  this one included\n"
+    "  tls_failures          handshakes that did not succeed\n"
+    "  octets_in, octets_out of the protocols, without TLS's own\n"
+    "  store_calls           calls of the message store\n"
+    "  store_available       1, or 0 while the message store does not answer\n"
+    "  modules               that are loaded" },
   { "modules", "", 0, 0, ctl_modules, "Show the modules that the server has loaded", NULL },
 };
 
@@ -237,7 +260,7 @@ carry_out (const Command *command, const char *config, CtlCall *call)
     if (call->password == NULL)
       return fail (EXIT_FAILURE, "%s", error->message);
   }
-  if (!ctl_engine_open (&engine, config, &code, &error))
+  if (!ctl_engine_open (&engine, config, (command->options & OPT_SERVER) == 0, &code, &error))
     return fail (code, "%s", error->message);
   call->connection = engine.connection;
   good = command->run (call, &error);

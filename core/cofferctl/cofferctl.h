@@ -41,6 +41,9 @@ gboolean ctl_mailbox_list (CtlCall *call, GError **error);
 gboolean ctl_import (CtlCall *call, GError **error);
 gboolean ctl_export (CtlCall *call, GError **error);
 gboolean ctl_modules (CtlCall *call, GError **error);
+gboolean ctl_who (CtlCall *call, GError **error);
+gboolean ctl_kick (CtlCall *call, GError **error);
+gboolean ctl_stats (CtlCall *call, GError **error);
 
 G_END_DECLS
 

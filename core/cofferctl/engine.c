@@ -190,7 +190,7 @@ start_own (CtlEngine *engine, const char *config, int *out_code, GError **error)
 }
 
 gboolean
-ctl_engine_open (CtlEngine *engine, const char *config, int *out_code, GError **error)
+ctl_engine_open (CtlEngine *engine, const char *config, gboolean may_start, int *out_code, GError **error)
 {
   g_autofree char *path = NULL;
   g_autoptr (GError) local = NULL;
@@ -207,8 +207,13 @@ ctl_engine_open (CtlEngine *engine, const char *config, int *out_code, GError **
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
   }
-  if (fd < 0)
+  if (fd < 0 && may_start)
     return start_own (engine, config, out_code, error);
+  if (fd < 0) {
+    g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "No server is running: %s",
+                 path != NULL ? path : "[server] control_socket is not set");
+    return FALSE;
+  }
   engine->connection = ctl_connection_new (fd);
   return TRUE;
 }

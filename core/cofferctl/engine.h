@@ -15,9 +15,10 @@ typedef struct {
   int child;    /* its process */
 } CtlEngine;
 
-/* Reads the configuration at @config and connects. On failure *@out_code is the exit code: EX_CONFIG, or 1.
- * Before threads exist. */
-gboolean ctl_engine_open (CtlEngine *engine, const char *config, int *out_code, GError **error);
+/* Reads the configuration at @config and connects. Without @may_start only to a server that runs. On failure
+ * *@out_code is the exit code: EX_CONFIG, or 1. Before threads exist. */
+gboolean ctl_engine_open (CtlEngine *engine, const char *config, gboolean may_start, int *out_code,
+                          GError **error);
 /* Disconnects, and waits until a server of our own has closed the store. */
 void ctl_engine_close (CtlEngine *engine);
 

@@ -112,34 +112,6 @@ log_done (CfControl *control, const char *user, const char *what)
           "%s", what);
 }
 
-/* ---- Ending sessions ---- */
-
-typedef struct {
-  CfNet *net;
-  const char *user;
-} Kick;
-
-/* A label is cut at 127 octets: two names that agree so far are both told, which costs one of them a new
- * login. */
-static gboolean
-kick_one (const CfConnInfo *info, gpointer user_data)
-{
-  Kick *kick = user_data;
-  gsize length = strlen (info->label);
-
-  if (g_str_equal (info->label, kick->user) || (length >= 124 && g_str_has_prefix (kick->user, info->label)))
-    cf_net_wake (kick->net, info->ref, CF_WAKE_KICK);
-  return TRUE;
-}
-
-static void
-account_kick (CfControl *control, const char *user)
-{
-  Kick kick = { cf_conn_get_net (control->conn), user };
-
-  cf_net_foreach (kick.net, kick_one, &kick);
-}
-
 /* ---- Passwords ---- */
 
 typedef struct {
@@ -335,7 +307,7 @@ cf_control_user_disable (CfControl *control, char **args, GError **error)
   if (!account_find (control, args[0], &account, error)
       || !account_change (control, account.id, &change, error))
     return FALSE;
-  account_kick (control, account.name);
+  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
   log_done (control, account.name, "Account disabled");
   return TRUE;
 }
@@ -399,10 +371,10 @@ cf_control_user_delete (CfControl *control, char **args, GError **error)
   if (!account_find (control, args[0], &account, error)
       || !account_change (control, account.id, &disable, error))
     return FALSE;
-  account_kick (control, account.name);
+  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
   if (!list_mailbox_ids (control, account.id, ids, error) || !account_delete (control, &account, error))
     return FALSE;
-  account_kick (control, account.name);
+  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
   forget_mailboxes (account.id, ids);
   log_done (control, account.name, "Account deleted");
   return TRUE;

@@ -51,6 +51,9 @@ static const struct {
   { "address-add", 2, 2, TRUE, cf_control_address_add }, /* NAME ADDRESS */
   { "address-remove", 2, 2, TRUE, cf_control_address_remove },
   { "address-list", 1, 1, TRUE, cf_control_address_list },
+  { "who", 0, 0, FALSE, cf_control_who },
+  { "kick", 1, 1, FALSE, cf_control_kick }, /* NAME or #NUMBER */
+  { "stats", 0, 0, FALSE, cf_control_stats },
   { "imap", 1, 1, TRUE, cf_control_imap }, /* NAME: from the OK on, the connection is an IMAP session */
 };
 

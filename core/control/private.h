@@ -36,6 +36,15 @@ gboolean cf_control_address_remove (CfControl *control, char **args, GError **er
 gboolean cf_control_address_list (CfControl *control, char **args, GError **error);
 gboolean cf_control_imap (CfControl *control, char **args, GError **error);
 
+/* ---- sessions.c ---- */
+
+gboolean cf_control_who (CfControl *control, char **args, GError **error);
+gboolean cf_control_kick (CfControl *control, char **args, GError **error);
+gboolean cf_control_stats (CfControl *control, char **args, GError **error);
+
+/* Tells every session of @user, a normalised name, to end; how many. Any thread. */
+guint cf_control_kick_user (CfNet *net, const char *user);
+
 /* ---- new-mailboxes.c ---- */
 
 /* The mailboxes that [storage] create_mailboxes gives a new account, and its subscriptions. */

@@ -123,6 +123,18 @@ cf_store_has_object_put (void)
   return service.has_object_put;
 }
 
+guint64
+cf_store_service_get_n_calls (void)
+{
+  return __atomic_load_n (&service.n_calls, __ATOMIC_RELAXED);
+}
+
+gboolean
+cf_store_service_is_away (void)
+{
+  return __atomic_load_n (&service.away_until, __ATOMIC_ACQUIRE) != 0;
+}
+
 static void
 service_set_away (void)
 {

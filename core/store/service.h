@@ -41,6 +41,10 @@ void cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_dat
 
 CfPermits *cf_store_service_get_permits (void);
 CfPermits *cf_store_service_get_heavy_permits (void);
+/* Calls begun since the store was opened. Any thread. */
+guint64 cf_store_service_get_n_calls (void);
+/* The last call ended UNAVAILABLE, and none has succeeded since. Any thread. */
+gboolean cf_store_service_is_away (void);
 /* Does the plugin itself store parts apart? (Calls never need to ask.) */
 gboolean cf_store_has_object_put (void);
 
