@@ -16,7 +16,7 @@ typedef struct {
   gboolean stepping;   /* `data` holds what the next step is to get */
   CfIdentity identity; /* proved; account 0: not yet */
   GBytes *data;        /* NULL: nothing yet */
-  GError *failure;     /* known, and held back for a while */
+  CfLoginHold hold;
 } Authenticate;
 
 static void
@@ -27,7 +27,7 @@ authenticate_free (gpointer data)
   if (self->exchange != NULL)
     self->class->free (self->exchange);
   g_clear_pointer (&self->data, g_bytes_unref);
-  g_clear_error (&self->failure);
+  cf_login_hold_clear (&self->hold);
   cf_identity_clear (&self->identity);
   g_free (self);
 }
@@ -116,19 +116,6 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
   return authenticate_decode (self, g_str_equal (initial, "=") ? "" : initial, error);
 }
 
-static CfRun
-authenticate_fail (CfCommandCall *call, Authenticate *self, const CfIdentity *tried, GError **error)
-{
-  guint wait = cf_login_fail (call->session, tried->address, self->failure);
-
-  if (wait > 0) {
-    cf_call_sleep (call, wait);
-    return CF_RUN_WAIT;
-  }
-  g_propagate_error (error, g_steal_pointer (&self->failure));
-  return CF_RUN_ERROR;
-}
-
 static void
 authenticate_challenge (CfCommandCall *call, GBytes *challenge)
 {
@@ -151,7 +138,7 @@ authenticate_step (CfCommandCall *call, Authenticate *self, GError **error)
   g_autoptr (GBytes) out = NULL;
 
   self->stepping = FALSE;
-  switch (self->class->step (self->exchange, self->data, &out, &self->identity, &self->failure)) {
+  switch (self->class->step (self->exchange, self->data, &out, &self->identity, &self->hold.failure)) {
   case CF_AUTH_CONTINUE:
     authenticate_challenge (call, out);
     return CF_RUN_MORE;
@@ -164,7 +151,7 @@ authenticate_step (CfCommandCall *call, Authenticate *self, GError **error)
   case CF_AUTH_FAILURE:
     break;
   }
-  CfRun run = authenticate_fail (call, self, &self->identity, error);
+  CfRun run = cf_login_hold_fail (&self->hold, call, self->identity.address, error);
   cf_identity_clear (&self->identity);
   return run;
 }
@@ -180,12 +167,11 @@ cmd_authenticate (CfCommandCall *call, GError **error)
     cf_call_set_state (call, self, authenticate_free);
     if (!authenticate_parse (call, self, error))
       return CF_RUN_ERROR;
-  }
-  if (self->failure != NULL) {
-    if (!cf_call_has_slept (call))
-      return CF_RUN_WAIT;
-    g_propagate_error (error, g_steal_pointer (&self->failure));
-    return CF_RUN_ERROR;
+  } else {
+    CfRun run = cf_login_hold_resume (&self->hold, call, error);
+
+    if (run != CF_RUN_DONE)
+      return run;
   }
   if (!self->stepping) {
     g_autofree char *line = cf_call_read_line (call, MAX_RESPONSE);

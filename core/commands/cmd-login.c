@@ -7,7 +7,7 @@
 
 typedef struct {
   char *user, *password;
-  GError *failure; /* known, and held back for a while */
+  CfLoginHold hold;
 } Login;
 
 static void
@@ -19,7 +19,7 @@ login_free (gpointer data)
     explicit_bzero (login->password, strlen (login->password));
   g_free (login->password);
   g_free (login->user);
-  g_clear_error (&login->failure);
+  cf_login_hold_clear (&login->hold);
   g_free (login);
 }
 
@@ -58,19 +58,10 @@ login_decide (CfCommandCall *call, Login *login, GError **error)
   CfIdentity identity = { .struct_size = sizeof identity };
   CfRun result = CF_RUN_ERROR;
 
-  if (login_check (session, login, &identity, &login->failure) == CF_AUTH_SUCCESS) {
-    if (cf_login_succeed (call, &identity, error))
-      result = CF_RUN_DONE;
-  } else {
-    guint wait = cf_login_fail (session, login->user, login->failure);
-
-    if (wait > 0) {
-      cf_call_sleep (call, wait);
-      result = CF_RUN_WAIT;
-    } else {
-      g_propagate_error (error, g_steal_pointer (&login->failure));
-    }
-  }
+  if (login_check (session, login, &identity, &login->hold.failure) != CF_AUTH_SUCCESS)
+    result = cf_login_hold_fail (&login->hold, call, login->user, error);
+  else if (cf_login_succeed (call, &identity, error))
+    result = CF_RUN_DONE;
   cf_identity_clear (&identity);
   return result;
 }
@@ -79,26 +70,19 @@ CfRun
 cmd_login (CfCommandCall *call, GError **error)
 {
   Login *login = cf_call_get_state (call);
-  guint wait;
+  CfRun run;
 
   if (login == NULL) {
     login = g_new0 (Login, 1);
     cf_call_set_state (call, login, login_free);
-    if (!login_parse (call, login, error)
-        || !cf_login_admit (cf_call_get_session (call), login->user, &wait, error))
+    if (!login_parse (call, login, error))
       return CF_RUN_ERROR;
-    if (wait > 0) {
-      cf_call_sleep (call, wait);
-      return CF_RUN_WAIT;
-    }
+    run = cf_login_hold_begin (call, login->user, error);
+  } else {
+    run = cf_login_hold_resume (&login->hold, call, error);
   }
-  if (call->wake_at != 0 && !cf_call_has_slept (call))
-    return CF_RUN_WAIT;
-  if (login->failure != NULL) {
-    g_propagate_error (error, g_steal_pointer (&login->failure));
-    return CF_RUN_ERROR;
-  }
-  call->wake_at = 0;
+  if (run != CF_RUN_DONE)
+    return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   return login_decide (call, login, error);

@@ -29,13 +29,57 @@ login_get_peer (CfSession *session)
   return cf_conn_get_peer (session->conn)->address;
 }
 
-gboolean
-cf_login_admit (CfSession *session, const char *name, guint *out_wait, GError **error)
+/* ---- Holding back ------------------------------------------------------------------------------------ */
+
+CfRun
+cf_login_hold_begin (CfCommandCall *call, const char *name, GError **error)
+{
+  g_autofree char *normal = cf_address_normalise (name);
+  guint wait;
+
+  if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, error))
+    return CF_RUN_ERROR;
+  if (wait == 0)
+    return CF_RUN_DONE;
+  cf_call_sleep (call, wait);
+  return CF_RUN_WAIT;
+}
+
+CfRun
+cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error)
+{
+  if (call->wake_at != 0 && !cf_call_has_slept (call))
+    return CF_RUN_WAIT;
+  call->wake_at = 0;
+  if (hold->failure == NULL)
+    return CF_RUN_DONE;
+  g_propagate_error (error, g_steal_pointer (&hold->failure));
+  return CF_RUN_ERROR;
+}
+
+CfRun
+cf_login_hold_fail (CfLoginHold *hold, CfCommandCall *call, const char *name, GError **error)
 {
   g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
+  guint wait = 0;
 
-  return cf_login_delay_admit (delay, normal, login_get_peer (session), out_wait, error);
+  if (g_error_matches (hold->failure, CF_ERROR, CF_ERROR_AUTHENTICATIONFAILED))
+    wait = cf_login_delay_charge (delay, normal, login_get_peer (call->session));
+  if (wait > 0) {
+    cf_call_sleep (call, wait);
+    return CF_RUN_WAIT;
+  }
+  g_propagate_error (error, g_steal_pointer (&hold->failure));
+  return CF_RUN_ERROR;
 }
+
+void
+cf_login_hold_clear (CfLoginHold *hold)
+{
+  g_clear_error (&hold->failure);
+}
+
+/* ---- The end ----------------------------------------------------------------------------------------- */
 
 gboolean
 cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error)
@@ -49,16 +93,6 @@ cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error)
   capabilities = cf_session_dup_capabilities (session);
   cf_call_set_ok (call, "[CAPABILITY %s] Logged in", capabilities);
   return TRUE;
-}
-
-guint
-cf_login_fail (CfSession *session, const char *name, const GError *error)
-{
-  g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
-
-  if (!g_error_matches (error, CF_ERROR, CF_ERROR_AUTHENTICATIONFAILED))
-    return 0;
-  return cf_login_delay_charge (delay, normal, login_get_peer (session));
 }
 
 /* ---- Mechanisms -------------------------------------------------------------------------------------- */

@@ -10,15 +10,24 @@ G_BEGIN_DECLS
 void cf_login_init (void);
 void cf_login_shutdown (void);
 
-/* Before the credentials of @name (as sent; NULL: not known yet) are looked at. TRUE with *@out_wait 0: go
- * on; TRUE with a wait: sleep so many milliseconds first. FALSE: refused. */
-gboolean cf_login_admit (CfSession *session, const char *name, guint *out_wait, GError **error);
+/* What a command that checks credentials is held back for: its turn to look at them, then the answer that
+ * they are wrong. Zero at first. The functions return CF_RUN_DONE: go on; or what run is to return. */
+typedef struct {
+  GError *failure; /* known, and not told yet; NULL: none */
+} CfLoginHold;
+
+/* Before the credentials of @name (as sent) are looked at. ERROR: too many attempts are waiting. */
+CfRun cf_login_hold_begin (CfCommandCall *call, const char *name, GError **error);
+/* At the beginning of every further step. ERROR: the failure, whose time has come. */
+CfRun cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error);
+/* hold->failure says what was wrong with the credentials of @name (NULL: not known): counts it if it is
+ * CF_ERROR_AUTHENTICATIONFAILED. WAIT: it is answered later. ERROR: now. */
+CfRun cf_login_hold_fail (CfLoginHold *hold, CfCommandCall *call, const char *name, GError **error);
+void cf_login_hold_clear (CfLoginHold *hold);
+
 /* The credentials are right: logs in with @identity (emptied) and sets the tagged OK. FALSE: a hook
  * refused. */
 gboolean cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error);
-/* They are not: counts it if @error is CF_ERROR_AUTHENTICATIONFAILED. Returns how many milliseconds the
- * answer is to be held back. @name as for admit. */
-guint cf_login_fail (CfSession *session, const char *name, const GError *error);
 
 /* Row @i of @class, whatever size the module knows it by; borrowed. */
 const CfMechanism *cf_login_get_mechanism (const CfAuthenticationClass *class, guint i);
