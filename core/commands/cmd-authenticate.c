@@ -4,6 +4,7 @@
  * is not known before the mechanism says so, so the delay of a failure comes after it, on the name that
  * the class reports.
  */
+#include "base/secret.h"
 #include "commands/commands.h"
 #include "commands/login.h"
 #include "module/registry.h"
@@ -53,7 +54,7 @@ authenticate_lookup (const char *name, const CfAuthenticationClass **out_class)
 static gboolean
 authenticate_decode (Authenticate *self, const char *line, GError **error)
 {
-  g_autofree guchar *octets = NULL;
+  guchar *octets;
   gsize length;
 
   g_clear_pointer (&self->data, g_bytes_unref);
@@ -67,7 +68,7 @@ authenticate_decode (Authenticate *self, const char *line, GError **error)
     return FALSE;
   }
   octets = g_base64_decode (line, &length);
-  self->data = g_bytes_new_take (g_steal_pointer (&octets), length);
+  self->data = cf_secret_new_bytes (octets, length);
   self->stepping = TRUE;
   return TRUE;
 }
@@ -77,7 +78,7 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
 {
   CfInput *input = cf_call_get_input (call);
   g_autofree char *name = NULL;
-  g_autofree char *initial = NULL;
+  g_autoptr (CfSecret) initial = NULL;
   const CfMechanism *mechanism;
 
   if (!cf_input_space (input, error) || !cf_input_atom (input, &name, error))
@@ -174,7 +175,7 @@ cmd_authenticate (CfCommandCall *call, GError **error)
       return run;
   }
   if (!self->stepping) {
-    g_autofree char *line = cf_call_read_line (call, MAX_RESPONSE);
+    g_autoptr (CfSecret) line = cf_call_read_line (call, MAX_RESPONSE);
 
     if (line == NULL)
       return CF_RUN_WAIT;

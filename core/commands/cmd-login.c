@@ -1,9 +1,8 @@
 /* core/commands/cmd-login.c - LOGIN (RFC 3501, 6.2.3). */
+#include "base/secret.h"
 #include "commands/commands.h"
 #include "commands/login.h"
 #include "module/registry.h"
-
-#include <string.h>
 
 typedef struct {
   char *user, *password;
@@ -15,9 +14,7 @@ login_free (gpointer data)
 {
   Login *login = data;
 
-  if (login->password != NULL)
-    explicit_bzero (login->password, strlen (login->password));
-  g_free (login->password);
+  cf_secret_free (login->password);
   g_free (login->user);
   cf_login_hold_clear (&login->hold);
   g_free (login);

@@ -1,6 +1,7 @@
 /* core/imap/call.c - one command being carried out (call.h, coffer/session.h). */
 #include "imap/call.h"
 
+#include "base/secret.h"
 #include "imap/session.h"
 #include "module/registry.h"
 #include "store/service.h"
@@ -47,7 +48,7 @@ cf_call_free (CfCommandCall *call)
   cf_input_free (call->input);
   g_clear_error (&call->error);
   g_free (call->search_charset);
-  g_free (call->line);
+  cf_secret_free (call->line);
   g_free (call->ok);
   g_free (call->tag);
   g_free (call);

@@ -44,7 +44,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandCall, cf_call_free)
 /* Gives back the permits that the step held; one that is still waited for stays. */
 void cf_call_leave_store (CfCommandCall *call);
 
-/* The line that was waited for; NULL: not there, return CF_RUN_WAIT. @max: octets. The caller frees. */
+/* The line that was waited for; NULL: not there, return CF_RUN_WAIT. @max: octets. The caller frees
+ * (cf_secret_free() if it may be secret). */
 char *cf_call_read_line (CfCommandCall *call, gsize max);
 /* Runs the command again after @ms milliseconds, if nothing else does before; return CF_RUN_WAIT. */
 void cf_call_sleep (CfCommandCall *call, guint ms);

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/secret.h"
 #include "imap/literal-marker.h"
 #include "imap/spool.h"
 
@@ -61,8 +62,7 @@ cf_command_reader_new (const CfCommandReaderConfig *config, CfLiteralsFunc liter
 static void
 reader_drop_line (CfCommandReader *reader)
 {
-  if (reader->line != NULL)
-    g_string_free (g_steal_pointer (&reader->line), TRUE);
+  g_clear_pointer (&reader->line, cf_secret_free_string);
   reader->line_is_cut = FALSE;
 }
 

@@ -84,9 +84,9 @@ CfRead cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize 
                                GError **error);
 
 /* Takes one line that is not a command: an AUTHENTICATE response, IDLE's DONE. Only between commands, and
- * until it answers other than NEED_MORE. COMPLETE: *@out_line without its end, perhaps "", the caller frees.
- * ERROR (CF_ERROR_BAD): longer than @max octets, or with NUL; the rest of the line is thrown away later.
- * FATAL: as above. */
+ * until it answers other than NEED_MORE. COMPLETE: *@out_line without its end, perhaps "", the caller frees
+ * (cf_secret_free() if it may be secret). ERROR (CF_ERROR_BAD): longer than @max octets, or with NUL; the
+ * rest of the line is thrown away later. FATAL: as above. */
 CfRead cf_command_reader_read_line (CfCommandReader *reader, const void *data, gsize length, gsize max,
                                     gsize *out_consumed, char **out_line, GError **error);
 

@@ -6,6 +6,8 @@
  */
 #include "imap/input.h"
 
+#include "base/secret.h"
+
 #include <string.h>
 
 /* Octets of a literal where a string is read; messages and the like are read by cf_input_literal(). */
@@ -56,7 +58,7 @@ cf_input_free (CfInput *input)
 {
   if (input == NULL)
     return;
-  g_string_free (input->text, TRUE);
+  cf_secret_free_string (input->text);
   g_clear_pointer (&input->literals, g_array_unref);
   g_free (input);
 }

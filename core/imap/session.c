@@ -14,6 +14,8 @@
 #include "module/registry.h"
 #include "module/settings.h"
 
+#include <string.h>
+
 /* ---- Settings of the reader and the output ---- */
 
 /* What SIGHUP may have changed holds from the next octets on. */
@@ -248,11 +250,14 @@ session_read (CfSession *session)
   for (;;) {
     g_autoptr (GError) error = NULL;
     gsize length, consumed = 0;
-    const guint8 *data = cf_conn_peek (session->conn, &length);
+    guint8 *data = cf_conn_peek (session->conn, &length);
 
     if (length == 0)
       return CF_RUN_DONE;
     CfRead read = session_feed (session, data, length, &consumed, &error);
+    /* It may have held a password. */
+    if (session->identity.account == 0)
+      explicit_bzero (data, consumed);
     cf_conn_consume (session->conn, consumed);
     switch (read) {
     case CF_READ_NEED_MORE:

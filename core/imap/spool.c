@@ -5,6 +5,8 @@
  */
 #include "imap/spool.h"
 
+#include "base/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -93,12 +95,22 @@ cf_spool_new (guint64 threshold, const char *directory)
   return spool;
 }
 
+/* What gathered in memory. A password may be a literal. */
+static GBytes *
+spool_take_octets (CfSpool *spool)
+{
+  gsize length = spool->octets->len;
+
+  return cf_secret_new_bytes (g_byte_array_free (g_steal_pointer (&spool->octets), FALSE), length);
+}
+
 void
 cf_spool_free (CfSpool *spool)
 {
   if (spool == NULL)
     return;
-  g_clear_pointer (&spool->octets, g_byte_array_unref);
+  if (spool->octets != NULL)
+    g_bytes_unref (spool_take_octets (spool));
   cf_source_unref (spool->file);
   g_free (spool);
 }
@@ -125,11 +137,10 @@ cf_spool_write (CfSpool *spool, const void *octets, gsize length, GError **error
 CfSource *
 cf_spool_end (CfSpool *spool)
 {
-  GByteArray *octets = g_steal_pointer (&spool->octets);
   CfSource *source;
 
-  if (octets != NULL) {
-    g_autoptr (GBytes) bytes = g_byte_array_free_to_bytes (octets);
+  if (spool->octets != NULL) {
+    g_autoptr (GBytes) bytes = spool_take_octets (spool);
 
     return cf_source_new_bytes (bytes);
   }
