@@ -93,6 +93,7 @@ verifier_derive (Verifier *verifier, const char *password, GError **error)
   int code;
 
   g_atomic_int_inc (&verifier_derivations);
+  g_debug ("Derived a key");
   code = gnutls_pbkdf2 (GNUTLS_MAC_SHA256, &key, &salt, verifier->iterations, salted_password,
                         sizeof salted_password);
   if (code == 0)

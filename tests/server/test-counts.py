@@ -133,6 +133,16 @@ class Counts:
                 calls, _ = self.cost(f'LOGIN alice "{PASSWORD}"', client)
                 assert calls in ({'account_lookup': 1}, {}), calls
 
+    def repeated_login(self):
+        """Only the first good LOGIN, and each wrong one, derives a key."""
+        self.server.add_user('carol')
+        for password, status, derived in ((PASSWORD, 'OK', 1), (PASSWORD, 'OK', 0), ('wrong', 'NO', 1),
+                                          (PASSWORD, 'OK', 0)):
+            before = self.server.log().count('Derived a key')
+            with self.server.client() as client:
+                assert client.command(f'LOGIN carol "{password}"').status == status
+            assert self.server.log().count('Derived a key') - before == derived, (password, derived)
+
     # ---- Content ----
 
     def facts(self):
@@ -211,6 +221,7 @@ def cases(counts):
     yield 'after-rest', counts.after_rest
     yield 'select-status-list', counts.one
     yield 'login', counts.login
+    yield 'repeated-login-derives-no-key', counts.repeated_login
     yield 'fetch-facts', counts.facts
     yield 'fetch-bodies', counts.bodies
     yield 'fetch-reads-only-itself', counts.only_itself
@@ -222,7 +233,8 @@ def cases(counts):
 
 
 def main():
-    with Server(sys.argv[1], sys.argv[2], counting=True, users=['alice']) as server:
+    with Server(sys.argv[1], sys.argv[2], counting=True, users=['alice'],
+                config={'server': {'log_level': 'debug'}}) as server:
         return tap.run(cases(Counts(server)))
 
 
