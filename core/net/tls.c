@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <glib/gstdio.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
@@ -53,6 +55,16 @@ check (int result, const char *what, const char *file, GError **error)
   return FALSE;
 }
 
+/* GnuTLS says neither which file it was nor why. */
+static gboolean
+check_readable (const char *what, const char *file, GError **error)
+{
+  if (g_access (file, R_OK) == 0)
+    return TRUE;
+  g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "%s %s: %s", what, file, g_strerror (errno));
+  return FALSE;
+}
+
 static CfTlsCredentials *
 credentials_load (const CfTlsConfig *config, GError **error)
 {
@@ -63,8 +75,9 @@ credentials_load (const CfTlsConfig *config, GError **error)
   int n;
 
   credentials->refs = 1;
-  if (!check (gnutls_certificate_allocate_credentials (&credentials->certificate), "TLS", "credentials",
-              error)
+  if (!check_readable ("Certificate", config->certificate, error) || !check_readable ("Key", key, error)
+      || !check (gnutls_certificate_allocate_credentials (&credentials->certificate), "TLS", "credentials",
+                 error)
       || !check (gnutls_certificate_set_x509_key_file (credentials->certificate, config->certificate, key,
                                                        GNUTLS_X509_FMT_PEM),
                  "Certificate or key", config->certificate, error)
