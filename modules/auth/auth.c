@@ -23,9 +23,9 @@ static const CfConfigKey auth_keys[] = {
     "PBKDF2 iterations for new passwords; clients compute them too (RFC 7677, 4)",
     offsetof (AuthSettings, iterations), TRUE },
   { "login_cache", CF_CONFIG_INTEGER, "10000", 0, 10000000, NULL,
-    "good logins remembered, so that a repeated one derives no key; 0: none",
+    "Good logins remembered, so that a repeated one derives no key; 0: none",
     offsetof (AuthSettings, cache_entries), TRUE },
-  { "login_cache_lifetime", CF_CONFIG_DURATION, "1h", 0, 86400, NULL, "for how long they are",
+  { "login_cache_lifetime", CF_CONFIG_DURATION, "1h", 0, 86400, NULL, "For how long they are remembered",
     offsetof (AuthSettings, cache_lifetime), TRUE },
   { "secret_file", CF_CONFIG_FILE, NULL, 0, 0, NULL,
     "32 random octets, made if missing, under which unknown users' salts are computed; the same file on "
