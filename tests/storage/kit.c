@@ -11,6 +11,7 @@
 
 #include "kit-load.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -386,6 +387,10 @@ run_all (KitRun *run)
     for (const KitCheck *check = tables[t]; check->name != NULL; check++)
       run_check (run, check);
   run_close (run);
+  if (run->n == 0) {
+    g_print ("Bail out! There is no check whose name begins with '%s'\n", options.only);
+    return 1;
+  }
   g_print ("1..%u\n# %u checks: %u passed, %u failed, %u skipped\n", run->n, run->n,
            run->n - run->failed - run->skips, run->failed, run->skips);
   return run->failed > 0;
@@ -399,6 +404,7 @@ main (int argc, char **argv)
   KitRun run = { NULL };
   int status;
 
+  setlocale (LC_CTYPE, "");
   setvbuf (stdout, NULL, _IOLBF, 0);
   g_option_context_set_summary (context, "Holds a storage plugin against the contract of coffer/storage.h.");
   g_option_context_add_main_entries (context, option_entries, NULL);
