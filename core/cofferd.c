@@ -173,6 +173,7 @@ main (int argc, char **argv)
   signal (SIGPIPE, SIG_IGN);
   cf_log_install ();
   if (!parse_options (&options, argc, argv, &error)) {
+    g_prefix_error (&error, "cofferd: ");
     g_free (options.config);
     return fail (EX_USAGE, error);
   }

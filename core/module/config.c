@@ -185,7 +185,9 @@ cf_config_load (const char *path, GError **error)
   gsize length;
 
   if (!g_file_get_contents (path, &text, &length, &cause)) {
-    g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: %s", path, cause->message);
+    g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: %s", path,
+                 g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? "there is no such file"
+                                                                           : cause->message);
     return NULL;
   }
   if (strlen (text) != length) {

@@ -235,7 +235,7 @@ slot_open (CfStoreOpenFlags flags, CfStore **out_store, GError **error)
   CfStore *store;
 
   if (store_config.path == NULL || *store_config.path == '\0') {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "[storage-sqlite] path= is not set");
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "[storage-sqlite] path is not set");
     return FALSE;
   }
   store = g_new0 (CfStore, 1);
