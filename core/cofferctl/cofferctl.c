@@ -37,7 +37,10 @@ static const Command commands[] = {
   { "user add", "NAME", 1, OPT_PASSWORD | OPT_NO_PASSWORD, ctl_user_add, "Make an account",
     "NAME is the account's first address: a mail address, a tel: or sip: URI, or any login name. It is put "
     "into\n"
-    "the form that is looked up when clients log in, so that all spellings of one address are one account.\n"
+    "the form that is looked up when clients log in, so that spellings of one address are one account: the\n"
+    "case of a host and the separators in a number do not count. The case of what stands before an \"@\" "
+    "does,\n"
+    "as does that of a login name.\n"
     "The account gets INBOX and the mailboxes of [storage] create_mailboxes, and is subscribed to them." },
   { "user list", "", 0, 0, ctl_user_list, "Show all accounts", NULL },
   { "user disable", "NAME", 1, 0, ctl_user_disable, "Let an account log in no more; its sessions end", NULL },
@@ -127,15 +130,23 @@ fail (int code, const char *format, ...)
   return code;
 }
 
+/* The commands that begin with @start. */
+static void
+print_commands (const char *start)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
+    g_autofree char *line = g_strjoin (" ", commands[i].name, commands[i].args, NULL);
+
+    if (g_str_has_prefix (line, start))
+      printf ("  %-32s %s\n", line, commands[i].summary);
+  }
+}
+
 static void
 print_usage (void)
 {
   printf ("Usage: cofferctl [--config FILE] COMMAND [OPTION...] [ARGUMENT...]\n\nCommands:\n");
-  for (gsize i = 0; i < G_N_ELEMENTS (commands); i++) {
-    g_autofree char *line = g_strjoin (" ", commands[i].name, commands[i].args, NULL);
-
-    printf ("  %-32s %s\n", line, commands[i].summary);
-  }
+  print_commands ("");
   printf ("\nCOMMAND --help explains one. Without --config, " CF_DEFAULT_CONFIG
           " is read. A running server is asked\n"
           "over its [server] control_socket; when none runs, the store is opened directly.\n");
@@ -158,9 +169,9 @@ find_command (int argc, char **argv, int *out_used)
   return NULL;
 }
 
-/* Why there is no command that begins with @word. */
+/* Says why @word and @next, which may be NULL, name no command; "user --help" shows those of "user". */
 static int
-fail_unknown (const char *word)
+fail_unknown (const char *word, const char *next)
 {
   g_autofree char *start = g_strconcat (word, " ", NULL);
   g_autoptr (GString) seconds = g_string_new (NULL);
@@ -169,8 +180,15 @@ fail_unknown (const char *word)
     if (g_str_has_prefix (commands[i].name, start))
       g_string_append_printf (seconds, "%s%s", seconds->len > 0 ? ", " : "",
                               commands[i].name + strlen (start));
+  if (seconds->len > 0 && (g_strcmp0 (next, "--help") == 0 || g_strcmp0 (next, "-h") == 0)) {
+    print_commands (start);
+    return EXIT_SUCCESS;
+  }
+  if (seconds->len > 0 && next != NULL)
+    return fail (EX_USAGE, "'%s %s' is no command; after '%s' comes one of: %s", word, next, word,
+                 seconds->str);
   if (seconds->len > 0)
-    return fail (EX_USAGE, "behind '%s' comes one of: %s", word, seconds->str);
+    return fail (EX_USAGE, "after '%s' comes one of: %s", word, seconds->str);
   return fail (EX_USAGE, "'%s' is no command; cofferctl --help lists them", word);
 }
 
@@ -323,7 +341,7 @@ main (int argc, char **argv)
     return fail (EX_USAGE, "no command; cofferctl --help lists them");
   command = find_command (argc - 1, argv + 1, &used);
   if (command == NULL)
-    return fail_unknown (argv[1]);
+    return fail_unknown (argv[1], argv[2]);
   /* Its last word stands where a program's name does. */
   return run_command (command, argc - used, argv + used, &config);
 }

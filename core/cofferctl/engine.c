@@ -89,9 +89,14 @@ child_serve (const char *path, int socket, int lifeline, int status)
   if (g_strcmp0 (cf_settings_get ()->log_level, "error") != 0)
     cf_log_set_level ("warning");
   if (!cf_server_start_private (server, &error)) {
-    if (g_error_matches (error, CF_ERROR, CF_ERROR_INUSE))
-      g_prefix_error (&error, "Is a server running whose [server] control_socket is not this one's? ");
-    return child_fail (status, EXIT_FAILURE, error);
+    g_autoptr (GError) in_use = NULL;
+
+    if (!g_error_matches (error, CF_ERROR, CF_ERROR_INUSE))
+      return child_fail (status, EXIT_FAILURE, error);
+    g_set_error (&in_use, CF_ERROR, CF_ERROR_INUSE,
+                 "%s; if that is a server, its [server] control_socket is not the one in %s", error->message,
+                 path);
+    return child_fail (status, EXIT_FAILURE, in_use);
   }
   if (!cf_server_attach_control (server, socket, &error))
     return child_fail (status, EXIT_FAILURE, error);

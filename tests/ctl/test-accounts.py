@@ -57,7 +57,7 @@ class Accounts:
                       ['user', 'add', 'a', '--password-stdin', '--no-password'], ['--no-such', 'user', 'list'],
                       ['export', 'a', 'b', '--format', 'tar']):
             self.control(*wrong, code=64)
-        for asked in (['--help'], ['user', 'add', '--help'], ['import', '--help'], ['--version']):
+        for asked in (['--help'], ['user', '--help'], ['user', 'add', '--help'], ['import', '--help'], ['--version']):
             assert self.control(*asked)
 
     def configuration(self):
