@@ -5,10 +5,12 @@
  */
 #include "cofferctl/cofferctl.h"
 
+#include <errno.h>
 #include <gio/gio.h>
 #include <stdio.h>
 
 #include "cofferctl/imap-client.h"
+#include "cofferctl/nofollow.h"
 #include "cofferctl/progress.h"
 #include "cofferctl/writer.h"
 
@@ -219,13 +221,24 @@ count_octets (CtlImap *imap, char **mailboxes, guint64 *out_octets, GError **err
   return TRUE;
 }
 
+/* The target, which alone may be a symbolic link. */
+static char *
+make_root (const char *path, GError **error)
+{
+  if (g_mkdir_with_parents (path, 0700) == 0)
+    return ctl_nofollow_root (path, error);
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s: %s", path, g_strerror (errno));
+  return NULL;
+}
+
 gboolean
 ctl_export (CtlCall *call, GError **error)
 {
   g_autoptr (CtlImap) imap = ctl_imap_open (call->connection, call->args[0], error);
   g_autoptr (GHashTable) asked = g_hash_table_new (NULL, NULL);
   g_auto (GStrv) mailboxes = NULL;
-  Export export = { .imap = imap, .root = call->args[1], .asked = asked };
+  g_autofree char *root = NULL;
+  Export export = { .imap = imap, .asked = asked };
   guint64 octets;
 
   if (imap == NULL)
@@ -236,6 +249,9 @@ ctl_export (CtlCall *call, GError **error)
   else
     mailboxes = ctl_imap_list (imap, error);
   if (mailboxes == NULL || !count_octets (imap, mailboxes, &octets, error))
+    return FALSE;
+  export.root = root = make_root (call->args[1], error);
+  if (root == NULL)
     return FALSE;
   ctl_progress_start (&export.progress, octets);
   for (guint i = 0; mailboxes[i] != NULL; i++) {

@@ -2,7 +2,8 @@
  *
  * Maildir++ (".Work.2026" beside cur and new), Maildirs in plain directories, and directories of mbox files
  * are found by one walk, and may be mixed. Names are those of folder-name.h; of an mbox file without ".mbox";
- * of a directory that some clients make beside one without ".sbd".
+ * of a directory that some clients make beside one without ".sbd". Symbolic links are not followed, except
+ * the path itself: a line says which are left out.
  */
 #include "cofferctl/folders.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "cofferctl/folder-name.h"
+#include "cofferctl/nofollow.h"
 #include "imap/mailbox-name.h"
 
 #define DEPTH_MAX 50
@@ -17,6 +19,7 @@
 typedef struct {
   GPtrArray *folders;
   gboolean maildir, mbox;
+  guint left_out;
 } Walk;
 
 static void
@@ -30,6 +33,13 @@ folder_free (gpointer data)
 }
 
 static void
+walk_leave_out (Walk *walk, const char *path, const char *reason)
+{
+  g_printerr ("cofferctl: %s is left out: %s\n", path, reason);
+  walk->left_out++;
+}
+
+static void
 walk_add (Walk *walk, const char *mailbox, const char *path, gboolean maildir)
 {
   g_autoptr (GError) error = NULL;
@@ -37,7 +47,7 @@ walk_add (Walk *walk, const char *mailbox, const char *path, gboolean maildir)
   CtlFolder *folder;
 
   if (name == NULL) {
-    g_printerr ("cofferctl: %s is left out: %s\n", path, error->message);
+    walk_leave_out (walk, path, error->message);
     return;
   }
   folder = g_new0 (CtlFolder, 1);
@@ -56,14 +66,16 @@ compare_strings (gconstpointer a, gconstpointer b)
 static GPtrArray *
 list_directory (const char *path, GError **error)
 {
-  g_autoptr (GDir) dir = g_dir_open (path, 0, error);
+  DIR *dir = ctl_nofollow_open_directory (path, error);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
+  const struct dirent *entry;
 
   if (dir == NULL)
     return NULL;
-  while ((name = g_dir_read_name (dir)) != NULL)
-    g_ptr_array_add (names, g_strdup (name));
+  while ((entry = readdir (dir)) != NULL)
+    if (!g_str_equal (entry->d_name, ".") && !g_str_equal (entry->d_name, ".."))
+      g_ptr_array_add (names, g_strdup (entry->d_name));
+  closedir (dir);
   g_ptr_array_sort (names, compare_strings);
   return g_steal_pointer (&names);
 }
@@ -86,19 +98,46 @@ dup_without_suffix (const char *name, const char *suffix)
   return g_strndup (name, length > less && g_str_has_suffix (name, suffix) ? length - less : length);
 }
 
-static gboolean
-walk_entry (Walk *walk, const char *path, const char *name, const char *mailbox, guint depth, GError **error)
+/* Something that is neither a file nor a directory. Only what would have been looked at is worth a line. */
+static void
+walk_special (Walk *walk, const char *entry, gboolean hidden, gboolean own, mode_t mode)
 {
-  g_autofree char *entry = g_build_filename (path, name, NULL);
-  gboolean directory = g_file_test (entry, G_FILE_TEST_IS_DIR);
+  gboolean file = !S_ISLNK (mode) || !g_file_test (entry, G_FILE_TEST_IS_DIR);
+
+  if (file && (hidden || own))
+    return;
+  walk_leave_out (walk, entry,
+                  S_ISLNK (mode) ? "it is a symbolic link, which is not followed"
+                                 : "it is neither a file nor a directory");
+}
+
+/* A name with a dot is a folder's only if a Maildir is there. */
+static gboolean
+walk_is_hidden_folder (Walk *walk, const char *entry)
+{
+  g_autofree char *cur = g_build_filename (entry, "cur", NULL);
+  struct stat info;
+
+  if (!walk->maildir || !ctl_nofollow_stat (cur, &info, NULL))
+    return FALSE;
+  if (S_ISLNK (info.st_mode))
+    walk_leave_out (walk, cur, "it is a symbolic link, which is not followed");
+  return S_ISDIR (info.st_mode);
+}
+
+static gboolean
+walk_entry (Walk *walk, const char *entry, gboolean directory, const char *mailbox, guint depth,
+            GError **error)
+{
+  g_autofree char *name = g_path_get_basename (entry);
   g_autofree char *plain = dup_without_suffix (name, directory ? ".sbd" : ".mbox");
   g_autofree char *level = NULL, *child = NULL;
 
-  if (name[0] == '.' && (!directory || !walk->maildir || !ctl_maildir_is_at (entry)))
+  if (name[0] == '.' && (!directory || !walk_is_hidden_folder (walk, entry)))
     return TRUE;
   level = name[0] == '.' ? ctl_folder_name_from_maildir (name) : ctl_folder_name_decode (plain);
   if (level == NULL) {
-    g_printerr ("cofferctl: %s is left out: its name cannot be a mailbox's\n", entry);
+    walk_leave_out (walk, entry, "its name cannot be a mailbox's");
     return TRUE;
   }
   child = child_name (mailbox, level);
@@ -129,31 +168,37 @@ walk_directory (Walk *walk, const char *path, const char *mailbox, guint depth, 
     gboolean own
         = maildir && (g_str_equal (name, "cur") || g_str_equal (name, "new") || g_str_equal (name, "tmp"));
     g_autofree char *entry = g_build_filename (path, name, NULL);
+    struct stat info;
 
-    /* Beside cur and new, servers keep files of their own. */
-    if (own || (maildir && !g_file_test (entry, G_FILE_TEST_IS_DIR)))
+    if (own || !ctl_nofollow_stat (entry, &info, NULL))
       continue;
-    if (!walk_entry (walk, path, name, mailbox, depth, error))
+    if (!S_ISDIR (info.st_mode) && !S_ISREG (info.st_mode))
+      walk_special (walk, entry, name[0] == '.', maildir, info.st_mode);
+    /* Beside cur and new, servers keep files of their own. */
+    else if ((!maildir || S_ISDIR (info.st_mode))
+             && !walk_entry (walk, entry, S_ISDIR (info.st_mode), mailbox, depth, error))
       return FALSE;
   }
   return TRUE;
 }
 
 GPtrArray *
-ctl_folders_find (const char *path, const char *mailbox, const char *format, GError **error)
+ctl_folders_find (const char *path, const char *mailbox, const char *format, guint *out_left_out,
+                  GError **error)
 {
+  g_autofree char *root = ctl_nofollow_root (path, error);
   g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (folder_free);
   Walk walk = { folders, g_strcmp0 (format, "mbox") != 0, g_strcmp0 (format, "maildir") != 0 };
 
-  if (g_file_test (path, G_FILE_TEST_IS_DIR)) {
-    if (!walk_directory (&walk, path, mailbox, 0, error))
-      return NULL;
-  } else if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s: there is no such file or directory", path);
+  if (root == NULL)
     return NULL;
+  if (ctl_nofollow_is_directory (root)) {
+    if (!walk_directory (&walk, root, mailbox, 0, error))
+      return NULL;
   } else if (walk.mbox) {
-    walk_add (&walk, mailbox, path, FALSE);
+    walk_add (&walk, mailbox, root, FALSE);
   }
+  *out_left_out = walk.left_out;
   if (folders->len > 0)
     return g_steal_pointer (&folders);
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s: there is no %s", path,

@@ -14,8 +14,10 @@ typedef struct {
 
 /* An array of CtlFolder, those nearer to the root first; the caller unrefs. @mailbox: where the folder at
  * @path itself goes and below which all others go; NULL: INBOX, and beside it. @format: "maildir" or "mbox"
- * looks for these alone; NULL: for both. NULL: @error, also when there is none. */
-GPtrArray *ctl_folders_find (const char *path, const char *mailbox, const char *format, GError **error);
+ * looks for these alone; NULL: for both. *@out_left_out: how many things below @path were not looked into, as
+ * a line on standard error says of each. NULL: @error, also when there is none. */
+GPtrArray *ctl_folders_find (const char *path, const char *mailbox, const char *format, guint *out_left_out,
+                             GError **error);
 
 G_END_DECLS
 

@@ -6,15 +6,13 @@
 #include "cofferctl/writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cofferctl/folder-name.h"
+#include "cofferctl/nofollow.h"
 
 #define N_KEYWORDS 26 /* a to z */
 
@@ -122,18 +120,18 @@ maildir_has (gpointer self, guint32 uid, const CtlMessage *message, gboolean *ou
     return TRUE;
   from = g_build_filename (maildir->path, "cur", name, NULL);
   to = g_build_filename (maildir->path, "cur", wanted, NULL);
-  return g_rename (from, to) == 0 || fail_errno (error, from);
+  return ctl_nofollow_rename (from, to, error);
 }
 
 static gboolean
-write_file (const char *path, GBytes *octets, gint64 date, GError **error)
+write_file (const char *path, const char *data, gsize length, gint64 date, GError **error)
 {
   const struct timespec times[2] = { { .tv_sec = date }, { .tv_sec = date } };
-  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  gsize length;
-  const char *data = g_bytes_get_data (octets, &length);
-  gboolean good = fd >= 0;
+  int fd = ctl_nofollow_create_file (path, error);
+  gboolean good = TRUE;
 
+  if (fd < 0)
+    return FALSE;
   while (good && length > 0) {
     ssize_t n = write (fd, data, length);
 
@@ -146,7 +144,7 @@ write_file (const char *path, GBytes *octets, gint64 date, GError **error)
   good = good && futimens (fd, times) == 0;
   if (!good)
     fail_errno (error, path);
-  if (fd >= 0 && close (fd) != 0 && good)
+  if (close (fd) != 0 && good)
     good = fail_errno (error, path);
   return good;
 }
@@ -160,24 +158,33 @@ maildir_write (gpointer self, guint32 uid, const CtlMessage *message, GError **e
   g_autofree char *temporary = g_build_filename (maildir->path, "tmp", base, NULL);
   g_autofree char *final = g_build_filename (maildir->path, "cur", name, NULL);
   g_autoptr (GBytes) octets = ctl_message_to_lf (message->octets);
+  gsize length;
+  const char *data = g_bytes_get_data (octets, &length);
 
-  if (!write_file (temporary, octets, message->date, error))
+  if (!write_file (temporary, data, length, message->date, error))
     return FALSE;
-  return g_rename (temporary, final) == 0 || fail_errno (error, final);
+  return ctl_nofollow_rename (temporary, final, error);
 }
 
 /* ---- Keywords ---- */
 
-static void
-maildir_read_keywords (Maildir *maildir)
+static gboolean
+maildir_read_keywords (Maildir *maildir, GError **error)
 {
   g_autofree char *path = g_build_filename (maildir->path, "dovecot-keywords", NULL);
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
+  g_autoptr (GError) local = NULL;
+  struct stat info;
+  gsize length;
 
   maildir->keywords = g_ptr_array_new_with_free_func (g_free);
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return;
+  if (!ctl_nofollow_read_file (path, G_MAXUINT16, &text, &length, &info, &local)) {
+    if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+      return TRUE;
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
   lines = g_strsplit (text, "\n", -1);
   for (guint i = 0; lines[i] != NULL && maildir->keywords->len < N_KEYWORDS; i++) {
     char *end;
@@ -185,17 +192,20 @@ maildir_read_keywords (Maildir *maildir)
     if (g_ascii_strtoull (lines[i], &end, 10) == maildir->keywords->len && end != lines[i] && *end == ' ')
       g_ptr_array_add (maildir->keywords, g_strdup (g_strstrip (end)));
   }
+  return TRUE;
 }
 
 static gboolean
 maildir_write_keywords (const Maildir *maildir, GError **error)
 {
   g_autofree char *path = g_build_filename (maildir->path, "dovecot-keywords", NULL);
+  g_autofree char *temporary = g_strconcat (path, ".part", NULL);
   g_autoptr (GString) text = g_string_new (NULL);
 
   for (guint i = 0; i < maildir->keywords->len; i++)
     g_string_append_printf (text, "%u %s\n", i, (char *) g_ptr_array_index (maildir->keywords, i));
-  return g_file_set_contents (path, text->str, (gssize) text->len, error);
+  return write_file (temporary, text->str, text->len, g_get_real_time () / G_USEC_PER_SEC, error)
+         && ctl_nofollow_rename (temporary, path, error);
 }
 
 /* ---- The folder ---- */
@@ -204,18 +214,17 @@ static gboolean
 maildir_finish (gpointer self, GError **error)
 {
   Maildir *maildir = self;
-  int fd;
+  DIR *dir;
   gboolean good;
 
   if (maildir->changed && !maildir_write_keywords (maildir, error))
     return FALSE;
   /* Once for all files, which is much faster than for each. */
-  fd = open (maildir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  good = fd >= 0 && syncfs (fd) == 0;
-  if (!good)
-    fail_errno (error, maildir->path);
-  if (fd >= 0)
-    close (fd);
+  dir = ctl_nofollow_open_directory (maildir->path, error);
+  if (dir == NULL)
+    return FALSE;
+  good = syncfs (dirfd (dir)) == 0 || fail_errno (error, maildir->path);
+  closedir (dir);
   return good;
 }
 
@@ -223,13 +232,17 @@ static gboolean
 maildir_scan (Maildir *maildir, GError **error)
 {
   g_autofree char *cur = g_build_filename (maildir->path, "cur", NULL);
-  g_autoptr (GDir) dir = g_dir_open (cur, 0, error);
-  const char *name;
+  DIR *dir = ctl_nofollow_open_directory (cur, error);
+  const struct dirent *entry;
 
   if (dir == NULL)
     return FALSE;
-  while ((name = g_dir_read_name (dir)) != NULL)
+  while ((entry = readdir (dir)) != NULL) {
+    const char *name = entry->d_name;
+
     g_hash_table_insert (maildir->there, g_strndup (name, strcspn (name, ":")), g_strdup (name));
+  }
+  closedir (dir);
   return TRUE;
 }
 
@@ -238,7 +251,7 @@ make_directory (const char *root, const char *sub, GError **error)
 {
   g_autofree char *path = g_build_filename (root, sub, NULL);
 
-  return g_mkdir_with_parents (path, 0700) == 0 || fail_errno (error, path);
+  return ctl_nofollow_make_directory (path, error);
 }
 
 gboolean
@@ -253,10 +266,9 @@ ctl_maildir_create (CtlWriter *writer, const char *root, const char *mailbox, gu
   maildir->uid_validity = uid_validity;
   maildir->there = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (make_directory (maildir->path, "tmp", error) && make_directory (maildir->path, "new", error)
-      && make_directory (maildir->path, "cur", error) && maildir_scan (maildir, error)) {
-    maildir_read_keywords (maildir);
+      && make_directory (maildir->path, "cur", error) && maildir_scan (maildir, error)
+      && maildir_read_keywords (maildir, error))
     return TRUE;
-  }
   maildir_free (maildir);
   return FALSE;
 }

@@ -1,17 +1,20 @@
 /* core/cofferctl/maildir.c - reading a Maildir (reader.h). */
 #include "cofferctl/reader.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define N_KEYWORDS 26 /* a to z */
+#include "cofferctl/nofollow.h"
+
+#define N_KEYWORDS    26 /* a to z */
+#define MESSAGE_MAX   (G_MAXUINT32 / 2)
+#define KEYWORDS_FILE "dovecot-keywords"
 
 typedef struct {
   char *path;
-  GPtrArray *names; /* "cur/...", "new/...", in the order of delivery */
+  GPtrArray
+      *names; /* "cur/...", "new/...", in the order of delivery; what cannot be read is told in its turn */
   guint next;
   char *keywords[N_KEYWORDS];
 } Maildir;
@@ -33,21 +36,24 @@ ctl_maildir_is_at (const char *path)
 {
   g_autofree char *cur = g_build_filename (path, "cur", NULL);
 
-  return g_file_test (cur, G_FILE_TEST_IS_DIR);
+  return ctl_nofollow_is_directory (cur);
 }
 
-static gboolean
-fail_errno (GError **error, const char *path)
+/* Without "cur/". */
+static const char *
+get_file_name (const char *name)
 {
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s: %s", path, g_strerror (errno));
-  return FALSE;
+  const char *slash = strchr (name, '/');
+
+  return slash != NULL ? slash + 1 : name;
 }
 
 /* By the time of delivery that begins a name, then by name. */
 static gint
 compare_names (gconstpointer a, gconstpointer b)
 {
-  const char *left = *(const char *const *) a + 4, *right = *(const char *const *) b + 4;
+  const char *left = get_file_name (*(const char *const *) a);
+  const char *right = get_file_name (*(const char *const *) b);
   guint64 left_time = g_ascii_strtoull (left, NULL, 10), right_time = g_ascii_strtoull (right, NULL, 10);
 
   if (left_time != right_time)
@@ -55,24 +61,27 @@ compare_names (gconstpointer a, gconstpointer b)
   return strcmp (left, right);
 }
 
+/* Directories are no messages, and others keep such; a link or a pipe may be meant to be one. */
 static gboolean
 maildir_scan (Maildir *maildir, const char *sub, guint64 *octets, GError **error)
 {
   g_autofree char *path = g_build_filename (maildir->path, sub, NULL);
-  g_autoptr (GDir) dir = g_dir_open (path, 0, error);
-  const char *name;
+  DIR *dir = ctl_nofollow_open_directory (path, error);
+  const struct dirent *entry;
 
   if (dir == NULL)
     return FALSE;
-  while ((name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *file = g_build_filename (path, name, NULL);
+  while ((entry = readdir (dir)) != NULL) {
     struct stat info;
 
-    if (name[0] == '.' || stat (file, &info) != 0 || !S_ISREG (info.st_mode))
+    if (entry->d_name[0] == '.' || fstatat (dirfd (dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0
+        || S_ISDIR (info.st_mode))
       continue;
-    *octets += (guint64) info.st_size;
-    g_ptr_array_add (maildir->names, g_build_filename (sub, name, NULL));
+    if (S_ISREG (info.st_mode))
+      *octets += (guint64) info.st_size;
+    g_ptr_array_add (maildir->names, g_build_filename (sub, entry->d_name, NULL));
   }
+  closedir (dir);
   return TRUE;
 }
 
@@ -80,12 +89,18 @@ maildir_scan (Maildir *maildir, const char *sub, guint64 *octets, GError **error
 static void
 maildir_read_keywords (Maildir *maildir)
 {
-  g_autofree char *path = g_build_filename (maildir->path, "dovecot-keywords", NULL);
+  g_autofree char *path = g_build_filename (maildir->path, KEYWORDS_FILE, NULL);
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
+  g_autoptr (GError) error = NULL;
+  struct stat info;
+  gsize length;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (!ctl_nofollow_read_file (path, G_MAXUINT16, &text, &length, &info, &error)) {
+    if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+      g_ptr_array_add (maildir->names, g_strdup (KEYWORDS_FILE));
     return;
+  }
   lines = g_strsplit (text, "\n", -1);
   for (guint i = 0; lines[i] != NULL; i++) {
     char *end;
@@ -132,13 +147,7 @@ maildir_next (gpointer self, CtlMessage **out_message, GError **error)
     return TRUE;
   name = g_ptr_array_index (maildir->names, maildir->next++);
   message->origin = g_build_filename (maildir->path, name, NULL);
-  if (stat (message->origin, &info) != 0)
-    return fail_errno (error, message->origin);
-  if (info.st_size > G_MAXUINT32 / 2) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: too large for a message", message->origin);
-    return FALSE;
-  }
-  if (!g_file_get_contents (message->origin, &text, &length, error))
+  if (!ctl_nofollow_read_file (message->origin, MESSAGE_MAX, &text, &length, &info, error))
     return FALSE;
   ctl_message_append_crlf (octets, text, length);
   message->cost = (guint64) info.st_size;
@@ -161,8 +170,13 @@ ctl_maildir_open (CtlReader *reader, const char *path, GError **error)
   maildir_read_keywords (maildir);
   for (guint i = 0; i < G_N_ELEMENTS (subs); i++) {
     g_autofree char *sub = g_build_filename (path, subs[i], NULL);
+    struct stat info;
 
-    if (g_file_test (sub, G_FILE_TEST_EXISTS) && !maildir_scan (maildir, subs[i], &reader->octets, error)) {
+    if (!ctl_nofollow_stat (sub, &info, NULL))
+      continue;
+    if (!S_ISDIR (info.st_mode))
+      g_ptr_array_add (maildir->names, g_strdup (subs[i]));
+    else if (!maildir_scan (maildir, subs[i], &reader->octets, error)) {
       maildir_free (maildir);
       return FALSE;
     }

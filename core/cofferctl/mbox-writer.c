@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cofferctl/folder-name.h"
+#include "cofferctl/nofollow.h"
 
 typedef struct {
   char *path, *temporary;
@@ -136,7 +136,7 @@ mbox_finish (gpointer self, GError **error)
 
   if (fclose (g_steal_pointer (&mbox->file)) != 0 || !good)
     return fail_errno (error, mbox->temporary);
-  return g_rename (mbox->temporary, mbox->path) == 0 || fail_errno (error, mbox->path);
+  return ctl_nofollow_rename (mbox->temporary, mbox->path, error);
 }
 
 /* "Work/2026" is ROOT/Work/2026.mbox. */
@@ -155,27 +155,42 @@ dup_path (const char *root, const char *mailbox)
   return g_string_free (path, FALSE);
 }
 
+/* *@out_complete: an earlier run has written it. */
+static gboolean
+mbox_begin (Mbox *mbox, gboolean *out_complete, GError **error)
+{
+  g_autofree char *directory = g_path_get_dirname (mbox->path);
+  struct stat info;
+  int fd;
+
+  if (!ctl_nofollow_make_directory (directory, error))
+    return FALSE;
+  *out_complete = ctl_nofollow_stat (mbox->path, &info, NULL);
+  if (*out_complete && !S_ISREG (info.st_mode)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "%s: not a regular file", mbox->path);
+    return FALSE;
+  }
+  if (*out_complete)
+    return TRUE;
+  fd = ctl_nofollow_create_file (mbox->temporary, error);
+  if (fd < 0)
+    return FALSE;
+  mbox->file = fdopen (fd, "w");
+  return TRUE;
+}
+
 gboolean
 ctl_mbox_create (CtlWriter *writer, const char *root, const char *mailbox, guint32 uid_validity,
                  GError **error)
 {
   Mbox *mbox = g_new0 (Mbox, 1);
-  g_autofree char *directory = NULL;
 
   mbox->path = dup_path (root, mailbox);
   mbox->temporary = g_strconcat (mbox->path, ".part", NULL);
   mbox->uid_validity = uid_validity;
   *writer = (CtlWriter){ mbox, FALSE, mbox_has, mbox_write, mbox_finish, mbox_free };
-  writer->complete = g_file_test (mbox->path, G_FILE_TEST_EXISTS);
-  if (writer->complete)
+  if (mbox_begin (mbox, &writer->complete, error))
     return TRUE;
-  directory = g_path_get_dirname (mbox->path);
-  if (g_mkdir_with_parents (directory, 0700) == 0) {
-    mbox->file = fopen (mbox->temporary, "we");
-    if (mbox->file != NULL)
-      return TRUE;
-  }
-  fail_errno (error, mbox->temporary);
   mbox_free (mbox);
   return FALSE;
 }

@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cofferctl/nofollow.h"
 
 typedef struct {
   char *path;
@@ -245,15 +247,16 @@ mbox_free (gpointer data)
 gboolean
 ctl_mbox_is_at (const char *path)
 {
-  FILE *file = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? fopen (path, "re") : NULL;
+  struct stat info;
+  int fd = ctl_nofollow_open_file (path, &info, NULL);
   char start[5];
-  size_t n;
+  ssize_t n;
 
-  if (file == NULL)
+  if (fd < 0)
     return FALSE;
-  n = fread (start, 1, sizeof start, file);
-  fclose (file);
-  return n == 0 || (n == sizeof start && memcmp (start, "From ", 5) == 0);
+  n = read (fd, start, sizeof start);
+  close (fd);
+  return n == 0 || (n == (ssize_t) sizeof start && memcmp (start, "From ", 5) == 0);
 }
 
 gboolean
@@ -261,14 +264,15 @@ ctl_mbox_open (CtlReader *reader, const char *path, GError **error)
 {
   Mbox *mbox = g_new0 (Mbox, 1);
   struct stat info;
+  int fd;
 
   mbox->path = g_strdup (path);
-  mbox->file = fopen (path, "re");
-  if (mbox->file == NULL || fstat (fileno (mbox->file), &info) != 0) {
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "%s: %s", path, g_strerror (errno));
+  fd = ctl_nofollow_open_file (path, &info, error);
+  if (fd < 0) {
     mbox_free (mbox);
     return FALSE;
   }
+  mbox->file = fdopen (fd, "r");
   mbox_read_line (mbox);
   if (mbox->length > 0 && (mbox->length < 5 || memcmp (mbox->line, "From ", 5) != 0)) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,

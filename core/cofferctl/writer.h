@@ -1,6 +1,8 @@
 /* core/cofferctl/writer.h - writing a mailbox as a folder of mail, whatever its form on disk.
  *
- * A writer can be stopped at any point and the same mailbox be written there again: what is complete stays.
+ * @root is as ctl_nofollow_root() gives it; below it no symbolic link is followed, and no file that is there
+ * is written into. A writer can be stopped at any point and the same mailbox be written there again: what is
+ * complete stays.
  */
 #ifndef CF_CTL_WRITER_H
 #define CF_CTL_WRITER_H

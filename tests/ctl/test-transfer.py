@@ -270,6 +270,94 @@ class Transfer:
                           (user, '/proc/no')):
             self.control('export', *arguments, code=1)
 
+    # ---- Links ----
+
+    def import_follows_no_link(self):
+        """Whoever owns the tree gets nothing read that only the caller may read; each link is said and counted."""
+        source, secret, elsewhere = self.new('source'), self.folder / 'secret', self.new('elsewhere')
+        secret.write_bytes(b'From x Fri Feb 13 23:31:30 2009\nSubject: secret\n\nx\n')
+        Maildir(elsewhere).make().add(1, b'Subject: secret\n\nx\n')
+        maildir = Maildir(source).make()
+        maildir.add(1, text(1))
+        (source / 'new' / 'link').symlink_to(secret)
+        (source / 'cur' / '1400000009.dangling:2,S').symlink_to('nowhere')
+        os.mkfifo(source / 'cur' / '1400000010.pipe:2,S')
+        (source / 'dovecot-keywords').symlink_to(secret)
+        (source / '.Whole').symlink_to(elsewhere)
+        (source / 'Plain').symlink_to(elsewhere)
+        half = Maildir(source / '.Half').make()
+        half.add(2, text(2))
+        (source / '.Half' / 'new').rmdir()
+        (source / '.Half' / 'new').symlink_to(elsewhere / 'cur')
+        linked = source / '.Linked'
+        linked.mkdir()
+        (linked / 'cur').symlink_to(elsewhere / 'cur')
+        (source / 'boxes').mkdir()
+        (source / 'boxes' / 'box.mbox').symlink_to(secret)
+        os.mkfifo(source / 'boxes' / 'pipe.mbox')
+        user = self.user()
+        said = self.control('import', user, source, code=1)
+        for path in ('new/link', 'cur/1400000009.dangling:2,S', 'dovecot-keywords', '.Half/new', '.Whole', 'Plain',
+                     '.Linked/cur', 'boxes/box.mbox'):
+            assert re.search(re.escape(str(source / path)) + '(:| is left out:).* symbolic link', said), (path, said)
+        assert '1400000010.pipe:2,S: not a regular file' in said, said
+        assert 'pipe.mbox is left out: it is neither' in said, said
+        assert '5 messages could not be imported, 5 folders or files were left out' in said, said
+        assert [octets for octets, _, _ in self.stored(user)] == [text(1).replace(b'\n', b'\r\n')]
+        assert [octets for octets, _, _ in self.stored(user, 'Half')] == [text(2).replace(b'\n', b'\r\n')]
+        boxes = self.control('mailbox', 'list', user)
+        assert not any(name in boxes for name in ('Whole', 'Plain', 'Linked', 'box')), boxes
+
+    def import_path_may_be_link(self):
+        source, link, box = self.new('source'), self.folder / 'link', self.folder / 'link.mbox'
+        Maildir(source).make().add(1, text(1))
+        (self.folder / 'box').write_bytes(b'From x Fri Feb 13 23:31:30 2009\nSubject: x\n\nx\n')
+        link.symlink_to(source)
+        box.symlink_to('box')
+        user = self.user()
+        assert '1 imported' in self.control('import', user, link)
+        assert '1 imported' in self.control('import', user, box)
+
+    def export_follows_no_link(self):
+        source, victim = self.new('source'), self.new('victim')
+        Maildir(source).make().add(1, text(1), 'S')
+        Maildir(source / '.Sub').make().add(2, text(2), 'S')
+        user = self.user()
+        self.control('import', user, source)
+        with self.server.client(user) as client:
+            client.ok('SELECT INBOX')
+            client.ok('STORE 1 +FLAGS (Word)')
+        (victim / 'cur').mkdir(parents=True)
+        (victim / 'file').write_bytes(b'precious')
+
+        def refused(place, to, *arguments):
+            target = self.new('target')
+            (target / place).parent.mkdir(parents=True)
+            (target / place).symlink_to(to)
+            said = self.control('export', user, target, *arguments, code=1)
+            assert 'symbolic link' in said or 'not a regular file' in said, (place, said)
+
+        for place in ('cur', 'tmp', 'new', '.Sub'):
+            refused(place, victim)
+            refused(place, 'nowhere')
+        refused('dovecot-keywords', victim / 'file')
+        refused('Sub.mbox', victim / 'file', '--format', 'mbox')
+        # A name to be written may be a link: that goes, and what it led to stays.
+        target = self.new('target')
+        target.mkdir()
+        for name in ('INBOX.mbox.part', 'Sub.mbox.part'):
+            (target / name).symlink_to(victim / 'file')
+        self.control('export', user, target, '--format', 'mbox')
+        assert all(path.is_file() and not path.is_symlink() for path in target.iterdir())
+        assert sorted(path.name for path in victim.rglob('*')) == ['cur', 'file']
+        assert (victim / 'file').read_bytes() == b'precious'
+        # The target itself may be one.
+        link = self.folder / 'target-link'
+        link.symlink_to(self.new('real'))
+        self.new('real').mkdir()
+        self.control('export', user, link)
+        assert len(Maildir(self.folder / 'real').read()) == 1
+
     # ---- Interruptions ----
 
     def kill_at_random(self, longest, *arguments):
@@ -364,7 +452,8 @@ class Transfer:
 
 def cases(tests):
     for name in ('maildir_round_trip', 'order_is_kept', 'keywords', 'flags_follow', 'plain_directories',
-                 'mbox_round_trip', 'mbox_of_others', 'mbox_directories', 'refusals', 'interrupted_import',
+                 'mbox_round_trip', 'mbox_of_others', 'mbox_directories', 'refusals', 'import_follows_no_link',
+                 'import_path_may_be_link', 'export_follows_no_link', 'interrupted_import',
                  'interrupted_export'):
         yield name.replace('_', '-'), getattr(tests, name)
     if tests.durable:
