@@ -379,6 +379,9 @@ session_step (CfSession *session)
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_SERVERBUG, "The command failed without saying why");
   cf_call_leave_store (call);
   session_flush (session);
+  /* A literal broke off: whatever is sent now, a client would count among its octets. */
+  if (session->closing)
+    return CF_RUN_CLOSE;
   if (call->result == CF_RUN_MORE || call->result == CF_RUN_WAIT)
     return call->result;
   call->is_finished = TRUE;

@@ -16,6 +16,8 @@ from server import PASSWORD, Server, ServerError  # noqa: E402  pylint: disable=
 
 SMALL = b'From: a@example.org\r\nSubject: Small\r\n\r\nSome words\r\n'
 LARGE = (b'Subject: Large\r\nContent-Type: application/octet-stream\r\n\r\n' + b'0123456789abcde\n' * 50000)
+# Two reads of the store bring all but the last octets, which are fewer than those of a tagged response.
+SHORT_TAIL = b'Subject: x\r\n\r\n' + b'y' * (2 * 128 * 1024 + 10 - 14)
 APPEND = ['APPEND other ', (SMALL,)]
 APPENDS = ['APPEND other ', (SMALL,), ' ', (SMALL,)]
 APPEND_LARGE = ['APPEND other ', (LARGE,)]
@@ -172,11 +174,12 @@ class Faults:
             tap.wait_until(lambda: client.command('FETCH 1 BODY.PEEK[]').status == 'OK', 'a new connection', 15)
             self.fault('none')
 
-    def in_a_literal(self):
-        """A client that waits for octets that do not come learns it by the end of the connection."""
+    def in_a_literal(self, message):
+        """A client that waits for octets that do not come learns it by the end of the connection, and by nothing
+        that it could take for the octets."""
         user, client = self.set_up()
         with client:
-            assert client.append('other', LARGE).status == 'OK'
+            assert client.append('other', message).status == 'OK'
             client.ok('SELECT other')
             self.fault('read unavailable 3 1')
             result = client.command('FETCH 2 BODY.PEEK[]')
@@ -185,7 +188,7 @@ class Faults:
         with self.server.client() as again:
             tap.wait_until(lambda: again.command(f'LOGIN {user} "{PASSWORD}"').status == 'OK', 'a login', 10)
             again.ok('SELECT other')
-            assert again.ok('FETCH 2 BODY.PEEK[]').literals() == [LARGE]
+            assert again.ok('FETCH 2 BODY.PEEK[]').literals() == [message]
 
     # ---- Slow ----
 
@@ -262,7 +265,8 @@ def cases(faults, build, backend):
     yield 'unavailable/account_lookup/LOGIN', faults.login
     yield 'store-is-away', faults.away
     yield 'no-connection', faults.no_connection
-    yield 'in-a-literal', faults.in_a_literal
+    yield 'in-a-literal', lambda: faults.in_a_literal(LARGE)
+    yield 'near-the-end-of-a-literal', lambda: faults.in_a_literal(SHORT_TAIL)
     yield 'slow/read', lambda: faults.slow('read', 'FETCH 1:3 BODY.PEEK[]')
     yield 'slow/commit', lambda: faults.slow('commit', 'STORE 1 +FLAGS (x)')
     yield 'slow/index_load', lambda: faults.slow('index_load', 'SELECT other')
