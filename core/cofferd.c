@@ -101,11 +101,10 @@ static void
 print_ready (CfServer *server)
 {
   g_auto (GStrv) addresses = cf_server_dup_addresses (server);
+  g_autofree char *list = g_strjoinv (" ", addresses);
 
-  printf ("ready");
-  for (guint i = 0; addresses[i]; i++)
-    printf (" %s", addresses[i]);
-  printf ("\n");
+  g_message ("cofferd " CF_VERSION " serves %s", list);
+  printf ("ready %s\n", list);
   fflush (stdout);
 }
 
