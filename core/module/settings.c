@@ -81,7 +81,7 @@ static const CfConfigKey imap_keys[] = {
     "Octets of a literal that is not a message"),
   INTEGER_KEY ("append_limit", append_limit, "256M", KB, 4 * GB - 1, RELOAD,
     "Octets of a message (APPENDLIMIT, RFC 7889)"),
-  INTEGER_KEY ("spool_threshold", spool_threshold, "256k", 0, GB, RELOAD,
+  INTEGER_KEY ("spool_threshold", spool_threshold, "256k", 1, GB, RELOAD,
     "Literals larger than this are kept on disk while they come in"),
   FILE_KEY ("spool_dir", spool_dir, "", RESTART,
     "Directory for such literals; none: the system's for temporary files"),
