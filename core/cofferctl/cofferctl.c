@@ -30,7 +30,8 @@ enum {
   OPT_PASSWORD = 1 << 0,    /* asks for one */
   OPT_NO_PASSWORD = 1 << 1, /* may do without */
   OPT_MAIL = 1 << 2,        /* --mailbox and --format */
-  OPT_SERVER = 1 << 3,      /* not an option: asks a running server, and is of no use without one */
+  OPT_YES = 1 << 3,         /* must be said */
+  OPT_SERVER = 1 << 4,      /* not an option: asks a running server, and is of no use without one */
 };
 
 static const Command commands[] = {
@@ -111,6 +112,34 @@ static const Command commands[] = {
     "  store_calls           calls of the message store\n"
     "  store_available       1, or 0 while the message store does not answer\n"
     "  modules               that are loaded" },
+  { "check", "", 0, 0, ctl_check, "Look through the message store for damage",
+    "Checks what the store keeps against itself, and every stored octet against its hash, while the server "
+    "goes "
+    "on\n"
+    "serving. Each fault is one line; of more than 10,000 the first are shown. The exit code is 0 when there "
+    "is "
+    "none,\n"
+    "1 when there is one or the store could not be looked through. Interrupting it ends the check." },
+  { "backup", "PATH", 1, 0, ctl_backup, "Write a consistent copy of the message store to PATH",
+    "The server goes on serving meanwhile. PATH must not exist. It is the server that writes it: as the user "
+    "it "
+    "runs\n"
+    "as, who must be allowed to, and on the machine and in the file systems that it sees. Interrupting this "
+    "ends "
+    "the\n"
+    "backup and removes what had been written. A store may have other means and not support this." },
+  { "restored", "", 0, OPT_YES, ctl_restored, "Tell the server that its store was restored from a backup",
+    "After a restore, UIDs that clients know may stand for other messages. This gives every mailbox a new "
+    "UIDVALIDITY,\n"
+    "so that clients load everything again, and ends every session. Once begun it is carried through, also "
+    "when "
+    "this\n"
+    "command is interrupted." },
+  { "collect", "", 0, 0, ctl_collect, "Free what no message refers to any more, now",
+    "What has been unused for less than [storage] collect_grace stays. The server does the same by itself "
+    "every\n"
+    "[storage] collect_interval. Prints how many pieces of content were freed. Interrupting it loses "
+    "nothing." },
   { "modules", "", 0, 0, ctl_modules, "Show the modules that the server has loaded", NULL },
 };
 
@@ -214,6 +243,10 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
       "maildir or mbox; import finds out by itself, export writes maildir", "FORMAT" },
     { NULL },
   };
+  GOptionEntry yes[] = {
+    { "yes", 'y', 0, G_OPTION_ARG_NONE, &call->options.yes, "Yes, do it", NULL },
+    { NULL },
+  };
   GOptionEntry all[] = {
     { "config", 'c', 0, G_OPTION_ARG_FILENAME, config, "Configuration file", "FILE" },
     { NULL },
@@ -230,6 +263,8 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
     g_option_context_add_main_entries (context, no_password, NULL);
   if ((command->options & OPT_MAIL) != 0)
     g_option_context_add_main_entries (context, mail, NULL);
+  if ((command->options & OPT_YES) != 0)
+    g_option_context_add_main_entries (context, yes, NULL);
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   /* A "--" that ended the options is left in. */
@@ -240,6 +275,12 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
   if ((guint) argc - 1 != command->n_args) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "usage: cofferctl %s %s", command->name,
                  command->args);
+    return FALSE;
+  }
+  if ((command->options & OPT_YES) != 0 && !call->options.yes) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                 "%s is done only with --yes; cofferctl %s --help says what it does", command->name,
+                 command->name);
     return FALSE;
   }
   if (call->options.password_stdin && call->options.no_password) {

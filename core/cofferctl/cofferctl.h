@@ -15,6 +15,7 @@ typedef struct {
   gboolean password_stdin;
   gboolean no_password;
   char *mailbox;
+  gboolean yes;
   char *format; /* "maildir" or "mbox"; NULL: not said */
 } CtlOptions;
 
@@ -44,6 +45,10 @@ gboolean ctl_modules (CtlCall *call, GError **error);
 gboolean ctl_who (CtlCall *call, GError **error);
 gboolean ctl_kick (CtlCall *call, GError **error);
 gboolean ctl_stats (CtlCall *call, GError **error);
+gboolean ctl_check (CtlCall *call, GError **error);
+gboolean ctl_backup (CtlCall *call, GError **error);
+gboolean ctl_restored (CtlCall *call, GError **error);
+gboolean ctl_collect (CtlCall *call, GError **error);
 
 G_END_DECLS
 

@@ -124,10 +124,10 @@ code_of (const char *name)
 
 /* TRUE: the last line has come. */
 static gboolean
-take_answer (char **words, GPtrArray *lines, GError **error)
+take_answer (char **words, CtlLineFunc func, gpointer user_data, GError **error)
 {
   if (g_str_equal (words[0], "*")) {
-    g_ptr_array_add (lines, g_strdupv (words + 1));
+    func (words + 1, user_data);
     return FALSE;
   }
   if (g_str_equal (words[0], "ERROR") && words[1] != NULL && words[2] != NULL)
@@ -137,10 +137,10 @@ take_answer (char **words, GPtrArray *lines, GError **error)
   return TRUE;
 }
 
-GPtrArray *
-ctl_connection_request (CtlConnection *connection, const char *const *words, GError **error)
+gboolean
+ctl_connection_request_each (CtlConnection *connection, const char *const *words, CtlLineFunc func,
+                             gpointer user_data, GError **error)
 {
-  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
   g_autofree char *request = cf_control_format (words);
   g_autoptr (GError) local = NULL;
   gboolean written = ctl_connection_write (connection, request, strlen (request), error);
@@ -148,18 +148,34 @@ ctl_connection_request (CtlConnection *connection, const char *const *words, GEr
 
   explicit_bzero (request, strlen (request));
   if (!written)
-    return NULL;
+    return FALSE;
   while (!last) {
     g_autofree char *line = ctl_connection_read_line (connection, error);
     char **answer = line != NULL ? cf_control_parse (line, strlen (line), error) : NULL;
 
     if (answer == NULL)
-      return NULL;
-    last = take_answer (answer, lines, &local);
+      return FALSE;
+    last = take_answer (answer, func, user_data, &local);
     cf_control_words_free (answer);
   }
   if (local == NULL)
-    return g_steal_pointer (&lines);
+    return TRUE;
   g_propagate_error (error, g_steal_pointer (&local));
-  return NULL;
+  return FALSE;
+}
+
+static void
+keep_line (char **words, gpointer lines)
+{
+  g_ptr_array_add (lines, g_strdupv (words));
+}
+
+GPtrArray *
+ctl_connection_request (CtlConnection *connection, const char *const *words, GError **error)
+{
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
+
+  if (!ctl_connection_request_each (connection, words, keep_line, lines, error))
+    return NULL;
+  return g_steal_pointer (&lines);
 }

@@ -23,6 +23,12 @@ char *ctl_connection_read_line (CtlConnection *connection, GError **error);
 /* @length octets, to @buffer. */
 gboolean ctl_connection_read (CtlConnection *connection, void *buffer, gsize length, GError **error);
 
+/* A request whose data lines are given to @func as they come, each as its words without "*". FALSE as below.
+ */
+typedef void (*CtlLineFunc) (char **words, gpointer user_data);
+gboolean ctl_connection_request_each (CtlConnection *connection, const char *const *words, CtlLineFunc func,
+                                      gpointer user_data, GError **error);
+
 /* A request and its answer: the words of each data line, without "*", as an array of NULL-terminated arrays
  * that the caller unrefs. @words ends with NULL. NULL: the server said ERROR, with its text; codes it may
  * have are CF_ERROR_NONEXISTENT and CF_ERROR_ALREADYEXISTS, all others are CF_ERROR_NO. Or it is gone. */

@@ -14,33 +14,53 @@ ctl_progress_start (CtlProgress *progress, guint64 total)
   progress->started = g_get_monotonic_time ();
 }
 
+/* @detail stands between the share and the time left. */
 static void
-draw (const CtlProgress *progress, gint64 now)
+draw (CtlProgress *progress, gint64 now, const char *detail)
 {
   double part = progress->total > 0 ? MIN ((double) progress->done / (double) progress->total, 1) : 0;
   double seconds = (double) (now - progress->started) / G_USEC_PER_SEC;
   guint left = part > 0 ? (guint) (seconds / part - seconds) : 0;
   int filled = (int) (part * WIDTH);
 
-  fprintf (stderr,
-           "\r\033[K[%.*s%*s] %3d %%  %" G_GUINT64_FORMAT " messages, %.1f of %.1f MB, %.0f/s, %u:%02u left",
-           filled, "##############################", WIDTH - filled, "", (int) (part * 100),
-           progress->messages, (double) progress->done / 1e6, (double) progress->total / 1e6,
-           seconds > 0 ? (double) progress->messages / seconds : 0, left / 60, left % 60);
+  progress->drawn = now;
+  fprintf (stderr, "\r\033[K[%.*s%*s] %3d %%  %s%u:%02u left", filled, "##############################",
+           WIDTH - filled, "", (int) (part * 100), detail, left / 60, left % 60);
   fflush (stderr);
+}
+
+static gboolean
+is_due (const CtlProgress *progress, gint64 now)
+{
+  return progress->terminal && now >= progress->drawn + DRAW_US;
 }
 
 void
 ctl_progress_step (CtlProgress *progress, guint64 octets)
 {
   gint64 now = g_get_monotonic_time ();
+  double seconds = (double) (now - progress->started) / G_USEC_PER_SEC;
+  g_autofree char *detail = NULL;
 
   progress->done += octets;
   progress->messages++;
-  if (!progress->terminal || now < progress->drawn + DRAW_US)
+  if (!is_due (progress, now))
     return;
-  progress->drawn = now;
-  draw (progress, now);
+  detail = g_strdup_printf ("%" G_GUINT64_FORMAT " messages, %.1f of %.1f MB, %.0f/s, ", progress->messages,
+                            (double) progress->done / 1e6, (double) progress->total / 1e6,
+                            seconds > 0 ? (double) progress->messages / seconds : 0);
+  draw (progress, now, detail);
+}
+
+void
+ctl_progress_set (CtlProgress *progress, guint64 done, guint64 total)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  progress->done = done;
+  progress->total = total;
+  if (total > 0 && is_due (progress, now))
+    draw (progress, now, "");
 }
 
 void

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   gboolean terminal;
-  guint64 total, done; /* octets, about */
+  guint64 total, done; /* octets, about; or what ctl_progress_set() counts */
   guint64 messages;
   gint64 started, drawn; /* monotonic microseconds */
 } CtlProgress;
@@ -17,6 +17,8 @@ typedef struct {
 void ctl_progress_start (CtlProgress *progress, guint64 total);
 /* One more message, which stands for @octets. */
 void ctl_progress_step (CtlProgress *progress, guint64 octets);
+/* The whole of it anew, in units that are not shown. */
+void ctl_progress_set (CtlProgress *progress, guint64 done, guint64 total);
 /* Takes the bar away, so that a line can be printed; the next step draws it again. */
 void ctl_progress_clear (CtlProgress *progress);
 

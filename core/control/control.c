@@ -54,6 +54,11 @@ static const struct {
   { "who", 0, 0, FALSE, cf_control_who },
   { "kick", 1, 1, FALSE, cf_control_kick }, /* NAME or #NUMBER */
   { "stats", 0, 0, FALSE, cf_control_stats },
+  /* These take long: jobs, which need no permit of a worker's. */
+  { "check", 0, 0, FALSE, cf_control_check },
+  { "backup", 1, 1, FALSE, cf_control_backup }, /* PATH, absolute */
+  { "restored", 0, 0, FALSE, cf_control_restored },
+  { "collect", 0, 0, FALSE, cf_control_collect },
   { "imap", 1, 1, TRUE, cf_control_imap }, /* NAME: from the OK on, the connection is an IMAP session */
 };
 
@@ -70,17 +75,13 @@ control_write (CfControl *control, const char *const *words)
 void
 cf_control_reply (CfControl *control, ...)
 {
-  g_autoptr (GPtrArray) words = g_ptr_array_new ();
-  const char *word;
+  g_autofree char *line = NULL;
   va_list args;
 
-  g_ptr_array_add (words, (gpointer) "*");
   va_start (args, control);
-  while ((word = va_arg (args, const char *)) != NULL)
-    g_ptr_array_add (words, (gpointer) word);
+  line = cf_control_format_data (args);
   va_end (args);
-  g_ptr_array_add (words, NULL);
-  control_write (control, (const char *const *) words->pdata);
+  cf_conn_write_string (control->conn, line);
 }
 
 static void
@@ -124,11 +125,23 @@ control_leave_store (CfControl *control)
   control->asked_store = FALSE;
 }
 
-/* WAIT: for a storage permit. MORE: answered. */
+static CfRun
+control_answer (CfControl *control, const char *command, const GError *error)
+{
+  static const char *const ok[] = { "OK", NULL };
+
+  if (error != NULL)
+    control_fail (control, command, error);
+  else if (control->imap == NULL)
+    control_write (control, ok);
+  g_clear_pointer (&control->words, cf_control_words_free);
+  return control->closing ? CF_RUN_CLOSE : CF_RUN_MORE;
+}
+
+/* WAIT: for a storage permit, or a job. Otherwise it has been answered. */
 static CfRun
 control_carry_out (CfControl *control)
 {
-  static const char *const ok[] = { "OK", NULL };
   g_autoptr (GError) error = NULL;
   int i = control_lookup (control->words, &error);
 
@@ -140,12 +153,25 @@ control_carry_out (CfControl *control)
   if (i >= 0)
     control_commands[i].run (control, control->words + 1, &error);
   control_leave_store (control);
-  if (error != NULL)
-    control_fail (control, i >= 0 ? control_commands[i].name : NULL, error);
-  else if (control->imap == NULL)
-    control_write (control, ok);
-  g_clear_pointer (&control->words, cf_control_words_free);
-  return CF_RUN_MORE;
+  if (control->job != NULL)
+    return CF_RUN_WAIT;
+  return control_answer (control, i >= 0 ? control_commands[i].name : NULL, error);
+}
+
+/* The job is told to end when the server is; its answer still goes out. */
+static CfRun
+control_attend (CfControl *control, guint reasons)
+{
+  g_autoptr (GError) error = NULL;
+
+  if ((reasons & (CF_WAKE_KICK | CF_WAKE_DRAIN)) != 0) {
+    control->closing = TRUE;
+    cf_control_job_stop (control->job);
+  }
+  if (!cf_control_job_take (control->job, control->conn, &error))
+    return CF_RUN_WAIT;
+  g_clear_pointer (&control->job, cf_control_job_free);
+  return control_answer (control, control->words[0], error);
 }
 
 /* Takes a request out of the input. MORE: there is one (or what stood in its place has been answered). */
@@ -198,6 +224,8 @@ control_run (CfConn *conn, gpointer data, guint reasons)
 
   if (control->imap != NULL)
     return cf_imap_protocol.run (conn, control->imap, reasons);
+  if (control->job != NULL)
+    return control_attend (control, reasons);
   if ((reasons & (CF_WAKE_KICK | CF_WAKE_DRAIN)) != 0)
     return CF_RUN_CLOSE;
   if (control->words == NULL) {
@@ -216,6 +244,7 @@ control_closed (CfConn *conn, gpointer data)
 
   if (control->imap != NULL)
     cf_imap_protocol.closed (conn, control->imap);
+  cf_control_job_free (control->job);
   control_leave_store (control);
   cf_control_words_free (control->words);
   g_free (control);

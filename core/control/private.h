@@ -5,6 +5,7 @@
 #define CF_CONTROL_PRIVATE_H
 
 #include "control/control.h"
+#include "control/job.h"
 #include "store/service.h"
 
 G_BEGIN_DECLS
@@ -13,11 +14,13 @@ typedef struct {
   CfConn *conn;
   char **words;         /* the request being carried out; NULL: waiting for one */
   gboolean asked_store; /* may hold a storage permit, or wait for one */
+  CfControlJob *job;    /* not NULL: the request is carried out by it */
+  gboolean closing;     /* when it has ended, the connection does */
   gpointer imap;        /* not NULL: an IMAP session has taken over */
 } CfControl;
 
-/* Carries out a request; @args are as many as its row says. May block in the store. FALSE: @error is the
- * answer. */
+/* Carries out a request; @args are as many as its row says. May block in the store, for one call's time; what
+ * takes longer starts a job. FALSE: @error is the answer. */
 typedef gboolean (*CfControlRun) (CfControl *control, char **args, GError **error);
 
 /* Appends a data line; the words end with NULL. */
@@ -42,8 +45,15 @@ gboolean cf_control_who (CfControl *control, char **args, GError **error);
 gboolean cf_control_kick (CfControl *control, char **args, GError **error);
 gboolean cf_control_stats (CfControl *control, char **args, GError **error);
 
-/* Tells every session of @user, a normalised name, to end; how many. Any thread. */
+/* Tells every session of @user, a normalised name, to end; NULL: of everybody. How many. Any thread. */
 guint cf_control_kick_user (CfNet *net, const char *user);
+
+/* ---- maintenance.c ---- */
+
+gboolean cf_control_check (CfControl *control, char **args, GError **error);
+gboolean cf_control_backup (CfControl *control, char **args, GError **error);
+gboolean cf_control_restored (CfControl *control, char **args, GError **error);
+gboolean cf_control_collect (CfControl *control, char **args, GError **error);
 
 /* ---- new-mailboxes.c ---- */
 

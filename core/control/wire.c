@@ -21,6 +21,19 @@ cf_control_format (const char *const *words)
   return g_string_free (line, FALSE);
 }
 
+char *
+cf_control_format_data (va_list words)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new ();
+  const char *word;
+
+  g_ptr_array_add (all, (gpointer) "*");
+  while ((word = va_arg (words, const char *)) != NULL)
+    g_ptr_array_add (all, (gpointer) word);
+  g_ptr_array_add (all, NULL);
+  return cf_control_format ((const char *const *) all->pdata);
+}
+
 char **
 cf_control_parse (const char *line, gsize length, GError **error)
 {

@@ -10,6 +10,9 @@
  * (RFC 5530's, or "-" where it has none), and a text for people:
  *
  *   ERROR ALREADYEXISTS There%20is%20such%20an%20account
+ *
+ * Of what takes long, data lines come while it goes on; among them "* progress DONE TOTAL", a few times a
+ * second at most, in units of its own, with TOTAL 0 where it is not known.
  */
 #ifndef CF_CONTROL_WIRE_H
 #define CF_CONTROL_WIRE_H
@@ -22,6 +25,8 @@ G_BEGIN_DECLS
 
 /* A whole line with its LF; @words is NULL-terminated. The caller frees. */
 char *cf_control_format (const char *const *words);
+/* A data line of these words, which are strings and end with NULL. The caller frees. */
+char *cf_control_format_data (va_list words);
 /* The words of @length octets without LF; NULL-terminated, the caller frees with cf_control_words_free().
  * NULL with CF_ERROR_BAD: not such a line, or not UTF-8. */
 char **cf_control_parse (const char *line, gsize length, GError **error);

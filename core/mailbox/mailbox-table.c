@@ -384,27 +384,51 @@ cf_mailbox_table_update (CfMailbox *mailbox, const char *name)
   table_evict_and_unlock ();
 }
 
-/* ---- Other processes -------------------------------------------------------------------------------- */
+/* ---- News from outside ------------------------------------------------------------------------------ */
+
+/* Those of @account, or with 0 of all, each with a reference; under the table's lock. The caller unrefs the
+ * array after unlocking. */
+static GPtrArray *
+table_ref_all (CfAccountId account)
+{
+  GPtrArray *mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_mailbox_release);
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, table_ids);
+  while (g_hash_table_iter_next (&iter, &value, NULL))
+    if (account == 0 || ((CfMailbox *) value)->account == account)
+      g_ptr_array_add (mailboxes, table_ref (value));
+  return mailboxes;
+}
+
+void
+cf_mailbox_set_all_gone (void)
+{
+  g_autoptr (GPtrArray) mailboxes = NULL;
+
+  g_mutex_lock (&table_lock);
+  mailboxes = table_ref_all (0);
+  g_mutex_unlock (&table_lock);
+  for (guint i = 0; i < mailboxes->len; i++)
+    cf_mailbox_set_gone (g_ptr_array_index (mailboxes, i));
+}
 
 void
 cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq, gpointer user_data)
 {
-  g_autoptr (GPtrArray) mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_mailbox_release);
-  GHashTableIter iter;
-  gpointer value;
+  CfMailbox key = { .account = account, .id = id };
+  g_autoptr (GPtrArray) mailboxes = NULL;
+  CfMailbox *mailbox;
 
   g_mutex_lock (&table_lock);
-  if (id != 0) {
-    CfMailbox key = { .account = account, .id = id };
-
-    value = g_hash_table_lookup (table_ids, &key);
-    if (value != NULL)
-      g_ptr_array_add (mailboxes, table_ref (value));
+  if (id == 0) {
+    mailboxes = table_ref_all (account);
   } else {
-    g_hash_table_iter_init (&iter, table_ids);
-    while (g_hash_table_iter_next (&iter, &value, NULL))
-      if (((CfMailbox *) value)->account == account)
-        g_ptr_array_add (mailboxes, table_ref (value));
+    mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_mailbox_release);
+    mailbox = g_hash_table_lookup (table_ids, &key);
+    if (mailbox != NULL)
+      g_ptr_array_add (mailboxes, table_ref (mailbox));
   }
   g_mutex_unlock (&table_lock);
 

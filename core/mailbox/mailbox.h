@@ -85,6 +85,8 @@ CfSnapshot *cf_mailbox_publish (CfMailbox *mailbox, CfSnapshotReport *report, Cf
  * A mailbox that was deleted, or of which nothing holds any more. The object leaves the table, its watchers
  * are woken and send BYE (RFC 2180, 3.3); whoever acquires the id from then on gets a fresh object. */
 void cf_mailbox_set_gone (CfMailbox *mailbox);
+/* Every mailbox that is known here: the store holds another state altogether. */
+void cf_mailbox_set_all_gone (void);
 gboolean cf_mailbox_is_gone (CfMailbox *mailbox);
 
 /* ---- Watching; any thread ---------------------------------------------------------------------------- */

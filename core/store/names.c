@@ -76,3 +76,12 @@ cf_names_forget_account (CfAccountId account)
   n_names -= g_hash_table_size (names);
   g_hash_table_remove (accounts, &account);
 }
+
+void
+cf_names_forget_all (void)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
+
+  g_clear_pointer (&accounts, g_hash_table_unref);
+  n_names = 0;
+}

@@ -17,6 +17,7 @@ void cf_names_remember (CfAccountId account, const char *name, CfMailboxId mailb
 void cf_names_forget (CfAccountId account, const char *name);
 /* Everything about the account: its tree changed in more than one place. */
 void cf_names_forget_account (CfAccountId account);
+void cf_names_forget_all (void);
 
 G_END_DECLS
 

@@ -182,6 +182,7 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
 
   frame->slots = &service.slots;
   frame->conn = NULL;
+  frame->maintenance = FALSE;
   if (!service_may_ask (&probe)) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The message store is not available now");
     return FALSE;
@@ -205,6 +206,16 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
 }
 
 gboolean
+cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error)
+{
+  if (!cf_store_begin (frame, session, 0, error))
+    return FALSE;
+  frame->call.deadline = G_MAXINT64;
+  frame->maintenance = TRUE;
+  return TRUE;
+}
+
+gboolean
 cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
 {
   StoreWorker *worker = cf_net_get_worker_data ();
@@ -212,7 +223,7 @@ cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
                   && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
                       || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));
 
-  if (lost)
+  if (lost && !frame->maintenance)
     service_set_away ();
   if (frame->conn != NULL && (worker == NULL || lost)) {
     service.slots.disconnect (g_steal_pointer (&frame->conn));

@@ -53,6 +53,7 @@ typedef struct {
   const CfStorageClass *slots; /* every slot is set */
   CfStoreConn *conn;
   CfCall call;
+  gboolean maintenance;
   char trace[32];
 } CfStoreFrame;
 
@@ -60,6 +61,9 @@ typedef struct {
  * other threads than workers: a connection of the frame's own, closed by cf_store_end().
  * CF_ERROR_UNAVAILABLE: the store is away. */
 gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error);
+/* The same for upkeep that takes as long as it takes: without a deadline, and however it ends, it says
+ * nothing of whether the store is there (a backup fails when its destination is full). Not on a worker. */
+gboolean cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error);
 /* @ok is what the slot returned, @error where it wrote, not NULL: its code says whether the store is away.
  * Returns @ok. */
 gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);

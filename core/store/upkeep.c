@@ -30,25 +30,42 @@ upkeep_wait (gint64 us)
   return upkeep.stop;
 }
 
-static gboolean
-upkeep_collect (guint64 *freed, gboolean *out_more)
+gboolean
+cf_upkeep_collect (guint64 *freed, gboolean *out_more, GError **error)
 {
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) local = NULL;
   CfStoreFrame frame;
   guint64 n = 0;
 
   *out_more = FALSE;
-  if (!cf_store_begin (&frame, 0, 0, &error))
+  if (!cf_store_begin (&frame, 0, 0, error))
     return FALSE;
   if (!cf_store_end (&frame,
-                     frame.slots->collect (frame.conn, &frame.call, cf_settings_get ()->collect_grace, &n,
-                                           out_more, &error),
-                     &error)) {
-    g_warning ("Unused content could not be freed: %s", error->message);
+                     frame.slots->collect (frame.conn, &frame.call,
+                                           (guint64) cf_settings_get ()->collect_grace, &n, out_more, &local),
+                     &local)) {
+    g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
   }
   *freed += n;
   return TRUE;
+}
+
+/* Until nothing is left to free, or it is time to end: TRUE. */
+static gboolean
+upkeep_collect_all (void)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean more = TRUE, end = FALSE;
+  guint64 freed = 0;
+
+  while (more && !end && cf_upkeep_collect (&freed, &more, &error))
+    end = more && upkeep_wait (PAUSE_US);
+  if (error != NULL)
+    g_warning ("Unused content could not be freed: %s", error->message);
+  if (freed > 0)
+    g_info ("Freed %" G_GUINT64_FORMAT " pieces of unused content", freed);
+  return end;
 }
 
 static gpointer
@@ -58,16 +75,11 @@ upkeep_run (gpointer data)
 
   while (!upkeep_wait (LOOK_US)) {
     gint64 interval = cf_settings_get ()->collect_interval;
-    gboolean more = TRUE;
-    guint64 freed = 0;
 
     if (interval == 0 || g_get_monotonic_time () < last + interval * G_USEC_PER_SEC)
       continue;
-    while (more && upkeep_collect (&freed, &more) && more)
-      if (upkeep_wait (PAUSE_US))
-        return NULL;
-    if (freed > 0)
-      g_info ("Freed %" G_GUINT64_FORMAT " pieces of unused content", freed);
+    if (upkeep_collect_all ())
+      return NULL;
     last = g_get_monotonic_time ();
   }
   return NULL;

@@ -3,8 +3,13 @@
 
 Usage: test-operator.py BUILD BACKEND
 """
+import os
 import re
+import socket
+import sqlite3
 import sys
+import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -32,7 +37,8 @@ class Operator:
     def who(self):
         """{number: (protocol, tls, time, in, out, peer, user)}"""
         lines = self.control('who').splitlines()
-        found = [re.match(r'#(\d+) +(\S+) +(\S+) +(\S+ \S+) +(\d+) in +(\d+) out +(\S+) +(.*)$', line) for line in lines]
+        form = re.compile(r'#(\d+) +(\S+) +(\S+) +(\S+ \S+) +(\d+) in +(\d+) out +(\S+) +(.*)$')
+        found = [form.match(line) for line in lines]
         assert all(found), lines
         return {int(match[1]): match.groups()[1:] for match in found}
 
@@ -44,15 +50,49 @@ class Operator:
         assert all(re.fullmatch(r'[a-z_]+ \d+', line) for line in lines), lines
         return {line.split()[0]: int(line.split()[1]) for line in lines}
 
-    def gone(self, client):
+    @staticmethod
+    def gone(client):
         assert client.read().line.startswith(b'* BYE')
+
+    def fill(self, n, size=1000):
+        with self.server.client('ann') as ann:
+            for i in range(n):
+                text = f'Subject: {i}\r\n\r\n'.encode() + b'%d\r\n' % i * size
+                assert ann.append('INBOX', text).status == 'OK'
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(20)
+        connection.connect(str(self.server.folder / 'control'))
+        return connection
+
+    def talk(self, octets):
+        """Sends @octets to the control socket and half-closes it; all that comes back."""
+        with self.connect() as connection:
+            connection.sendall(octets)
+            connection.shutdown(socket.SHUT_WR)
+            return b''.join(iter(lambda: connection.recv(65536), b'')).decode()
+
+    def uid_validity(self):
+        with self.server.client('ann') as ann:
+            line = ann.ok('STATUS INBOX (UIDVALIDITY MESSAGES)').lines(b'STATUS')[0]
+        return tuple(int(re.search(name + rb' (\d+)', line)[1]) for name in (b'UIDVALIDITY', b'MESSAGES'))
+
+    def sql(self, *statements):
+        """Changes the store's file; no server runs."""
+        with closing(sqlite3.connect(self.server.folder / 'store.db')) as database:
+            for statement in statements:
+                database.execute(statement)
+            database.commit()
 
     # ---- Usage ----
 
     def usage(self):
-        for wrong in (['who', 'x'], ['kick'], ['kick', 'a', 'b'], ['stats', 'x']):
+        for wrong in (['who', 'x'], ['kick'], ['kick', 'a', 'b'], ['stats', 'x'],
+                      ['check', 'x'], ['backup'], ['backup', 'a', 'b'], ['restored'], ['restored', 'x', '--yes'],
+                      ['collect', 'x'], ['check', '--yes']):
             self.control(*wrong, code=64)
-        for command in ('who', 'kick', 'stats'):
+        for command in ('who', 'kick', 'stats', 'check', 'backup', 'restored', 'collect'):
             assert self.control(command, '--help')
 
     # ---- Sessions ----
@@ -106,7 +146,159 @@ class Operator:
         for name in ('octets_in', 'octets_out', 'store_calls'):
             assert after[name] > before[name], (name, before, after)
 
+    # ---- Check ----
+
+    def check(self):
+        self.fill(3)
+        assert self.control('check') == ''
+        # A request behind it is answered behind it.
+        said = self.talk(b'check\nping\n').splitlines()
+        assert said[-4:-2] == ['* findings 0', 'OK'] and said[-1] == 'OK', said
+
+    def check_tells_progress(self):
+        with self.server.client('ann') as ann:
+            ann.ok('NOOP')  # sessions go on beside it
+            assert re.search(r'^\* progress \d+ \d+$', self.talk(b'check\n'), re.M)
+
+    def check_finds(self):
+        self.server.stop()
+        self.sql("UPDATE content_chunk SET data = CAST(replace(CAST(data AS TEXT), 'Subject', 'sUBJECT') AS BLOB)",
+                 'UPDATE mailbox SET messages = messages + 1 WHERE messages > 0')
+        for with_daemon in (False, True):
+            if with_daemon:
+                self.server.start()
+            result = self.server.control('check')
+            lines = result.stdout.splitlines()
+            assert result.returncode == 1 and len(lines) == 4, result
+            assert sum('hash' in line for line in lines) == 3 and sum('counts' in line for line in lines) == 1, lines
+            assert result.stderr == 'cofferctl: The store has faults: 4\n', result.stderr
+        self.server.stop()
+        self.sql("UPDATE content_chunk SET data = CAST(replace(CAST(data AS TEXT), 'sUBJECT', 'Subject') AS BLOB)",
+                 'UPDATE mailbox SET messages = messages - 1 WHERE messages > 0')
+        self.server.start()
+        assert self.control('check') == ''
+
+    # ---- Backup ----
+
+    def backup_of(self, path):
+        """The arguments that make cofferctl work on the copy at @path."""
+        config = self.server.folder / 'copy.conf'
+        text = self.server.config_path.read_text()
+        config.write_text(text.replace(f'{self.server.folder}/store.db', str(path)).replace('/control', '/no-control'))
+        return '--config', config
+
+    def backup(self):
+        path = self.server.folder / 'copy.db'
+        with self.server.client('ann') as ann:
+            ann.ok('SELECT INBOX')
+            assert self.control('backup', path) == ''
+            assert ann.append('INBOX', MESSAGE).status == 'OK'
+        copy = self.backup_of(path)
+        users = [line.split('  ')[-1] for line in self.control(*copy, 'user', 'list').splitlines()]
+        assert sorted(users) == ['ann', 'bob'], users
+        assert self.control(*copy, 'check') == ''
+        octets = path.read_bytes()
+        assert 'already' in self.control('backup', path, code=1)
+        assert path.read_bytes() == octets
+        # Relative to where cofferctl was called.
+        folder = os.getcwd()
+        os.chdir(self.server.folder)
+        try:
+            self.control('backup', './relative.db')
+        finally:
+            os.chdir(folder)
+        assert self.control(*self.backup_of(self.server.folder / 'relative.db'), 'check') == ''
+
+    def backup_fails(self):
+        """What is wrong with the destination is no reason to turn sessions away."""
+        dangling = self.server.folder / 'dangling'
+        dangling.symlink_to('nowhere')
+        for path, why in ((self.server.folder / 'no-folder/copy', 'cannot write'), (self.server.folder, 'already'),
+                          (dangling, 'already')):
+            assert why in self.control('backup', path, code=1)
+            assert self.stats()['store_available'] == 1
+        assert not (self.server.folder / 'nowhere').exists()
+        assert self.talk(b'backup relative\n').startswith('ERROR ')
+
+    def backup_not_supported(self):
+        assert 'upport' in self.control('backup', self.server.folder / 'copy', code=1)
+        assert not (self.server.folder / 'copy').exists()
+        assert self.stats()['store_available'] == 1
+
+    def interrupted(self):
+        """Whoever asked for long work goes away: it ends, leaves nothing half done, and holds nothing."""
+        self.fill(40, 20000)
+        for i in range(20):
+            path = self.server.folder / f'interrupted-{i}'
+            for request in (b'check\n', b'collect\n', f'backup {path}\n'.replace('/', '%2F').encode()):
+                with self.connect() as connection:
+                    connection.sendall(request)
+                    time.sleep(0.001 * i)
+        tap.wait_until(lambda: self.stats()['connections_open'] == 1, 'they have ended')
+        for path in self.server.folder.glob('interrupted-*'):
+            assert self.control(*self.backup_of(path), 'check') == '', path
+        assert self.control('check') == ''
+
+    def stopped(self):
+        """The server can end while long work goes on."""
+        with self.connect() as one, self.connect() as two:
+            one.sendall(b'check\n')
+            two.sendall(b'check\ncheck\ncheck\n')
+            wrong = self.server.stop()
+        assert wrong is None, wrong
+        self.server.start()
+
+    # ---- Restored ----
+
+    def restored(self):
+        validity, messages = self.uid_validity()
+        assert '--yes' in self.control('restored', code=64)
+        with self.server.client('ann') as selected, self.server.client('ann') as idle, self.server.client('bob') as bob:
+            selected.ok('SELECT INBOX')
+            idle.ok('SELECT INBOX')
+            tag = idle.send('IDLE')
+            while not idle.read().line.startswith(b'+'):
+                pass
+            assert self.control('restored', '--yes').strip().endswith(': 3')
+            assert idle.wait(tag).status == 'BYE'
+            self.gone(selected)
+            self.gone(bob)
+        renewed, same = self.uid_validity()
+        assert renewed > validity and same == messages, (validity, renewed, messages, same)
+        with self.server.client('ann') as ann:
+            ann.ok('SELECT INBOX')
+            assert len(ann.ok('FETCH 1:* (UID FLAGS)').lines(b'FETCH')) == messages
+            assert ann.append('INBOX', MESSAGE).status == 'OK'
+        assert self.control('check') == ''
+
+    # ---- Collect ----
+
+    def collect(self):
+        self.server.reconfigure({'storage': {'collect_grace': '1h'}})
+        with self.server.client('ann') as ann:
+            ann.ok('SELECT INBOX')
+            ann.ok('STORE 1:* +FLAGS.SILENT (\\Deleted)')
+            ann.ok('EXPUNGE')
+        assert self.control('collect') == '0 freed\n'
+        self.server.reconfigure({'storage': {'collect_grace': '0'}})
+        time.sleep(1.1)  # whole seconds are compared
+        freed = re.fullmatch(r'(\d+) freed\n', self.control('collect'))
+        assert int(freed[1]) > 0, freed
+        assert self.control('collect') == '0 freed\n'
+        assert self.control('check') == ''
+
     # ---- Without a daemon ----
+
+    def own_server(self):
+        validity, messages = self.uid_validity()
+        self.server.stop()
+        assert self.control('check') == ''
+        assert self.control('collect') == '0 freed\n'
+        assert self.control('restored', '--yes').strip().endswith(': 0')
+        self.control('backup', self.server.folder / 'own.db')
+        assert self.control(*self.backup_of(self.server.folder / 'own.db'), 'check') == ''
+        self.server.start()
+        assert self.uid_validity() > (validity, messages)
 
     def no_server(self):
         self.server.stop()
@@ -119,15 +311,19 @@ class Operator:
 
 
 def cases(tests):
-    for name in ('usage', 'who_shows', 'kick_user', 'kick_number', 'stats_count'):
-        yield name.replace('_', '-'), getattr(tests, name)
+    names = ['usage', 'who_shows', 'kick_user', 'kick_number', 'stats_count', 'check']
     if tests.durable:
-        yield 'no-server', tests.no_server
-    yield 'log-is-clean', tests.log_is_clean
+        names += ['check_tells_progress', 'check_finds', 'backup', 'backup_fails', 'interrupted', 'restored', 'collect',
+                  'stopped', 'own_server', 'no_server']
+    else:
+        names += ['backup_not_supported', 'interrupted', 'restored', 'collect']
+    for name in (*names, 'log_is_clean'):
+        yield name.replace('_', '-'), getattr(tests, name)
 
 
 def main():
-    with Server(sys.argv[1], sys.argv[2], users=('ann', 'bob')) as server:
+    config = {'storage': {'collect_interval': '0'}}
+    with Server(sys.argv[1], sys.argv[2], config=config, users=('ann', 'bob')) as server:
         return tap.run(cases(Operator(server, sys.argv[2] != 'memory')))
 
 
