@@ -103,8 +103,8 @@ print_ready (CfServer *server)
   g_auto (GStrv) addresses = cf_server_dup_addresses (server);
   g_autofree char *list = g_strjoinv (" ", addresses);
 
-  g_message ("cofferd " CF_VERSION " serves %s", list);
-  printf ("ready %s\n", list);
+  g_message ("cofferd " CF_VERSION " serves %s", *list ? list : "no address");
+  printf ("ready%s%s\n", *list ? " " : "", list);
   fflush (stdout);
 }
 

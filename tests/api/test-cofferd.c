@@ -172,7 +172,7 @@ test_signals (void)
   write_conf (GOOD);
   daemon = start ();
   expect_line (daemon.out, "ready*\n");
-  expect_line (daemon.err, "* message cofferd * serves imap://*\n");
+  expect_line (daemon.err, "* message cofferd * serves no address\n");
 
   write_conf (GOOD_SERVER "\nworkers = 3\nlog_level = info" GOOD_REST "deadline = 3s\n");
   kill (daemon.pid, SIGHUP);
