@@ -1,8 +1,8 @@
 /* core/commands/cmd-authenticate.c - AUTHENTICATE (RFC 3501, 6.2.2; RFC 4959 for the initial response).
  *
- * Drives one exchange of an authentication class: challenge, line, step. Which address is being tried
- * is not known before the mechanism says so, so the delay of a failure comes after it, on the name that
- * the class reports.
+ * Drives one exchange of an authentication class: challenge, line, step. Which address is being tried is
+ * not known before the mechanism says so, so an attempt waits for its turn when its outcome is known already,
+ * whichever that is.
  */
 #include "base/secret.h"
 #include "commands/commands.h"
@@ -17,6 +17,9 @@ typedef struct {
   gboolean stepping;   /* `data` holds what the next step is to get */
   CfIdentity identity; /* proved; account 0: not yet */
   GBytes *data;        /* NULL: nothing yet */
+  gboolean is_decided; /* what came of it is known and not told: `failure`, or success with `final` */
+  GError *failure;
+  GBytes *final; /* data that goes with success, or NULL */
   CfLoginHold hold;
 } Authenticate;
 
@@ -28,6 +31,8 @@ authenticate_free (gpointer data)
   if (self->exchange != NULL)
     self->class->free (self->exchange);
   g_clear_pointer (&self->data, g_bytes_unref);
+  g_clear_pointer (&self->final, g_bytes_unref);
+  g_clear_error (&self->failure);
   cf_login_hold_clear (&self->hold);
   cf_identity_clear (&self->identity);
   g_free (self);
@@ -133,28 +138,51 @@ authenticate_succeed (CfCommandCall *call, Authenticate *self, GError **error)
   return cf_login_succeed (call, &self->identity, error) ? CF_RUN_DONE : CF_RUN_ERROR;
 }
 
+/* The attempt has had its turn: tells what came of it. */
+static CfRun
+authenticate_tell (CfCommandCall *call, Authenticate *self, GError **error)
+{
+  self->is_decided = FALSE;
+  if (self->failure != NULL) {
+    self->hold.failure = g_steal_pointer (&self->failure);
+    CfRun run = cf_login_hold_fail (&self->hold, call, self->identity.address, error);
+    cf_identity_clear (&self->identity);
+    return run;
+  }
+  if (self->final == NULL)
+    return authenticate_succeed (call, self, error);
+  /* IMAP's OK carries no data: it goes as a challenge, answered by an empty line (RFC 4422, 3.6). */
+  authenticate_challenge (call, self->final);
+  return CF_RUN_MORE;
+}
+
+/* Success waits for its turn as failure does, or who guesses over many connections would know it by its
+ * haste. */
+static CfRun
+authenticate_decide (CfCommandCall *call, Authenticate *self, GError **error)
+{
+  CfRun run = CF_RUN_DONE;
+
+  self->is_decided = TRUE;
+  if (self->failure == NULL || g_error_matches (self->failure, CF_ERROR, CF_ERROR_AUTHENTICATIONFAILED))
+    run = cf_login_hold_begin (call, self->identity.address, error);
+  return run == CF_RUN_DONE ? authenticate_tell (call, self, error) : run;
+}
+
 static CfRun
 authenticate_step (CfCommandCall *call, Authenticate *self, GError **error)
 {
   g_autoptr (GBytes) out = NULL;
+  CfAuthResult result;
 
   self->stepping = FALSE;
-  switch (self->class->step (self->exchange, self->data, &out, &self->identity, &self->hold.failure)) {
-  case CF_AUTH_CONTINUE:
+  result = self->class->step (self->exchange, self->data, &out, &self->identity, &self->failure);
+  if (result == CF_AUTH_CONTINUE) {
     authenticate_challenge (call, out);
     return CF_RUN_MORE;
-  case CF_AUTH_SUCCESS:
-    if (out == NULL)
-      return authenticate_succeed (call, self, error);
-    /* IMAP's OK carries no data: it goes as a challenge, answered by an empty line (RFC 4422, 3.6). */
-    authenticate_challenge (call, out);
-    return CF_RUN_MORE;
-  case CF_AUTH_FAILURE:
-    break;
   }
-  CfRun run = cf_login_hold_fail (&self->hold, call, self->identity.address, error);
-  cf_identity_clear (&self->identity);
-  return run;
+  self->final = g_steal_pointer (&out);
+  return authenticate_decide (call, self, error);
 }
 
 CfRun
@@ -173,6 +201,8 @@ cmd_authenticate (CfCommandCall *call, GError **error)
 
     if (run != CF_RUN_DONE)
       return run;
+    if (self->is_decided)
+      return authenticate_tell (call, self, error);
   }
   if (!self->stepping) {
     g_autoptr (CfSecret) line = cf_call_read_line (call, MAX_RESPONSE);

@@ -34,7 +34,7 @@ login_get_peer (CfSession *session)
 CfRun
 cf_login_hold_begin (CfCommandCall *call, const char *name, GError **error)
 {
-  g_autofree char *normal = cf_address_normalise (name);
+  g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
   guint wait;
 
   if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, error))

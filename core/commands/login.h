@@ -16,7 +16,8 @@ typedef struct {
   GError *failure; /* known, and not told yet; NULL: none */
 } CfLoginHold;
 
-/* Before the credentials of @name (as sent) are looked at. ERROR: too many attempts are waiting. */
+/* Before the credentials of @name (as sent; NULL: not known) are looked at, or where that is when the name
+ * becomes known, before what they are worth is told. ERROR: too many attempts are waiting. */
 CfRun cf_login_hold_begin (CfCommandCall *call, const char *name, GError **error);
 /* At the beginning of every further step. ERROR: the failure, whose time has come. */
 CfRun cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error);

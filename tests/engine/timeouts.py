@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Who is silent is closed, who works is not; a failed login costs time, and no worker."""
+import base64
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import PATIENCE, Client, Daemon, check, message, run
+from harness import PASSWORD, PATIENCE, Client, Daemon, check, message, run
 
 SHORT = {'imap': {'login_timeout': '1s', 'idle_timeout': '2s', 'idle_keepalive': '1s'}}
 # The net looks at deadlines every quarter of a second.
@@ -133,13 +134,31 @@ def parked_logins_hold_no_worker(daemon):
         client.close()
 
 
+def authenticate(client, user, password):
+    response = base64.b64encode(f'\0{user}\0{password}'.encode()).decode()
+    return client.begin(f'AUTHENTICATE PLAIN {response}'.encode())
+
+
+def haste_tells_nothing(daemon):
+    """Who guesses over many connections at once is not told sooner which guess was right."""
+    with Client(daemon) as first, Client(daemon) as second:
+        for _ in range(3):
+            fail(first, 'u3')
+        begin = time.monotonic()
+        wrong = authenticate(first, 'u3', 'wrong')
+        right = authenticate(second, 'u3', PASSWORD)
+        check(second.end(right, 30)[1].startswith(b'OK'), 'a good login is refused')
+        check(time.monotonic() - begin >= 0.9, 'the right guess was told at once')
+        check(first.end(wrong, 30)[1].startswith(b'NO [AUTHENTICATIONFAILED]'), 'not refused')
+
+
 def main():
-    with Daemon(config=SHORT) as short, Daemon(users=2) as daemon:
+    with Daemon(config=SHORT) as short, Daemon(users=3) as daemon:
         cases = {case.__name__: lambda case=case: case(short) for case in (
             silent_before_login, octets_do_not_put_off_login_timeout, commands_do_not_put_off_login_timeout,
             silent_after_login, idle_keepalive, activity_counts, slow_literal, stuck_literal)}
         cases.update({case.__name__: lambda case=case: case(daemon) for case in (
-            failures_cost_more_each_time, parked_logins_hold_no_worker)})
+            failures_cost_more_each_time, parked_logins_hold_no_worker, haste_tells_nothing)})
         return run(cases, jobs=len(cases))
 
 
