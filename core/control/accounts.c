@@ -55,8 +55,8 @@ receive_credential (CfAccountSink *sink, const char *kind, GBytes *value)
 {
 }
 
-static char *
-normalise (const char *address, GError **error)
+char *
+cf_control_normalise (const char *address, GError **error)
 {
   char *normal = cf_address_normalise (address);
 
@@ -71,7 +71,7 @@ normalise (const char *address, GError **error)
 static gboolean
 account_find (CfControl *control, const char *name, Account *account, GError **error)
 {
-  g_autofree char *normal = normalise (name, error);
+  g_autofree char *normal = cf_control_normalise (name, error);
   g_autoptr (GError) local = NULL;
   CfStoreFrame frame;
 
@@ -229,7 +229,7 @@ account_delete (CfControl *control, const Account *account, GError **error)
 gboolean
 cf_control_user_add (CfControl *control, char **args, GError **error)
 {
-  g_autofree char *name = normalise (args[0], error);
+  g_autofree char *name = cf_control_normalise (args[0], error);
   g_autoptr (GArray) credentials = NULL;
   Account created = { 0 };
 
@@ -385,7 +385,7 @@ cf_control_user_delete (CfControl *control, char **args, GError **error)
 gboolean
 cf_control_address_add (CfControl *control, char **args, GError **error)
 {
-  g_autofree char *address = normalise (args[1], error);
+  g_autofree char *address = cf_control_normalise (args[1], error);
   CfAccountChange change = { .struct_size = sizeof change, .disabled = -1, .add_address = address };
   g_auto (Account) account = { 0 };
   g_autoptr (GError) local = NULL;
@@ -401,7 +401,7 @@ cf_control_address_add (CfControl *control, char **args, GError **error)
 gboolean
 cf_control_address_remove (CfControl *control, char **args, GError **error)
 {
-  g_autofree char *address = normalise (args[1], error);
+  g_autofree char *address = cf_control_normalise (args[1], error);
   CfAccountChange change = { .struct_size = sizeof change, .disabled = -1, .remove_address = address };
   g_auto (Account) account = { 0 };
 

@@ -28,6 +28,9 @@ void cf_control_reply (CfControl *control, ...) G_GNUC_NULL_TERMINATED;
 
 /* ---- accounts.c ---- */
 
+/* @address as accounts have it; the caller frees. NULL with CF_ERROR_CANNOT: it cannot be one. */
+char *cf_control_normalise (const char *address, GError **error);
+
 gboolean cf_control_user_add (CfControl *control, char **args, GError **error);
 gboolean cf_control_user_list (CfControl *control, char **args, GError **error);
 gboolean cf_control_user_disable (CfControl *control, char **args, GError **error);

@@ -105,9 +105,9 @@ cf_control_kick (CfControl *control, char **args, GError **error)
   Kick kick = { .net = cf_conn_get_net (control->conn) };
 
   if (!parse_number (args[0], &kick.number)) {
-    user = cf_address_normalise (args[0]);
-    /* What cannot be a name is nobody's. */
-    kick.user = user != NULL ? user : args[0];
+    kick.user = user = cf_control_normalise (args[0], error);
+    if (user == NULL)
+      return FALSE;
   }
   cf_net_foreach (kick.net, kick_one, &kick);
   if (kick.number != 0 && kick.n == 0) {

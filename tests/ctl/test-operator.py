@@ -115,8 +115,12 @@ class Operator:
             self.gone(one)
             self.gone(two)
             bob.ok('NOOP')
-        for nobody in ('nobody', '#ann', '', 'a\nb'):
-            assert self.control('kick', nobody).startswith('0 '), nobody
+        with self.server.client() as stranger:
+            for nobody in ('nobody', '#ann', '#', '#0'):
+                assert self.control('kick', nobody).startswith('0 '), nobody
+            for wrong in ('', 'a\nb'):
+                assert 'address' in self.control('kick', wrong, code=1)
+            stranger.ok('NOOP')
 
     def kick_number(self):
         with self.server.client('ann') as one, self.server.client('ann') as two, self.server.client() as stranger:
