@@ -149,7 +149,7 @@ delay_of_pair (const CfLoginDelay *delay, const Counter *pair)
 
   if (pair->failures < 2)
     return 0;
-  return pair->failures - 2 < 20 ? MIN (G_USEC_PER_SEC << (pair->failures - 2), maximum) : maximum;
+  return pair->failures - 2 < 20 ? MIN ((gint64) G_USEC_PER_SEC << (pair->failures - 2), maximum) : maximum;
 }
 
 /* Counts a failure of the peer. Whether it has had too many in this minute. */

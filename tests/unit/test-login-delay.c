@@ -50,6 +50,20 @@ test_growth (void)
   }
 }
 
+/* Many guesses side by side, as many as one likes: the doubling ends at the maximum and stays there. */
+static void
+test_many (void)
+{
+  g_autoptr (CfLoginDelay) delay = delay_new ();
+
+  for (guint i = 0; i < 100; i++) {
+    guint wait = cf_login_delay_charge (delay, "alice", "192.0.2.1");
+
+    if (i >= 5)
+      g_assert_cmpuint (wait, ==, 15000);
+  }
+}
+
 static void
 test_neighbours (void)
 {
@@ -187,6 +201,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/login-delay/growth", test_growth);
+  g_test_add_func ("/core/login-delay/growth-ends", test_many);
   g_test_add_func ("/core/login-delay/neighbours-do-not-wait", test_neighbours);
   g_test_add_func ("/core/login-delay/clear", test_clear);
   g_test_add_func ("/core/login-delay/fade", test_fade);
