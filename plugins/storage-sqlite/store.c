@@ -176,6 +176,8 @@ store_check_schema (CfStore *store, Db *db, CfStoreOpenFlags flags, GError **err
     if (!store_make_schema (store, db, error))
       return FALSE;
     version = schema_wanted;
+    /* So that a path mistyped in the configuration does not go unseen. */
+    g_message ("storage-sqlite: %s is a new, empty store", store->path);
   } else if (id != APPLICATION_ID) {
     g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s is not a Coffer store", store->path);
     return FALSE;
