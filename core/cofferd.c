@@ -6,8 +6,12 @@
  *
  * SIGTERM, SIGINT  let sessions finish, then end; the second time, at once
  * SIGHUP           read the configuration and the certificate again
+ *
+ * A service manager that asks for it (NOTIFY_SOCKET, WATCHDOG_USEC) is told all this, and that the daemon is
+ * alive.
  */
 #include "base/log.h"
+#include "module/settings.h"
 #include "server.h"
 #include "system.h"
 
@@ -18,6 +22,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#define STORE_CLOSE_SECONDS 60 /* beyond the sessions' time: a store may have to bring its files in order */
+
 typedef struct {
   char *config;
   gboolean check, print, version;
@@ -26,6 +32,7 @@ typedef struct {
 typedef struct {
   CfServer *server;
   GMainLoop *loop;
+  gboolean alive; /* when the watchdog last looked */
 } Daemon;
 
 /* One line on stderr, as it is: what is wrong with options or configuration is read by people and scripts. */
@@ -36,7 +43,8 @@ fail (int code, const GError *error)
   return code;
 }
 
-/* ---- Signals ----------------------------------------------------------------------------------------- */
+/* ---- Signals and timers ----------------------------------------------------------------------------------
+ */
 
 static void
 drained (gpointer user_data)
@@ -46,13 +54,25 @@ drained (gpointer user_data)
   g_main_loop_quit (daemon->loop);
 }
 
+static void
+notify_ready (CfServer *server)
+{
+  g_auto (GStrv) addresses = cf_server_dup_addresses (server);
+  g_autofree char *list = g_strjoinv (" ", addresses);
+
+  cf_system_notify ("READY=1\nSTATUS=Serving %s", *list ? list : "no address");
+}
+
 static gboolean
 on_terminate (gpointer user_data)
 {
   Daemon *daemon = user_data;
 
   g_message ("Going down");
-  cf_system_notify ("STOPPING=1");
+  /* What follows takes as long as sessions may, and some more for the store. */
+  cf_system_notify (
+      "STOPPING=1\nSTATUS=Waiting for sessions to finish\nEXTEND_TIMEOUT_USEC=%" G_GINT64_FORMAT,
+      (cf_settings_get ()->drain_time + STORE_CLOSE_SECONDS) * G_USEC_PER_SEC);
   cf_server_drain (daemon->server, drained, daemon);
   return G_SOURCE_CONTINUE;
 }
@@ -64,11 +84,29 @@ on_hangup (gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   cf_system_notify_reloading ();
-  if (cf_server_reload (daemon->server, &error))
+  if (cf_server_reload (daemon->server, &error)) {
     g_message ("Configuration read again");
-  else
+    notify_ready (daemon->server);
+  } else {
     cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Nothing was reloaded: %s", error->message);
-  cf_system_notify ("READY=1");
+    cf_system_notify ("READY=1\nSTATUS=Nothing was reloaded: %s", error->message);
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* The main loop comes here, and a worker has been free since the last time: both are alive. When no worker
+ * is, the service manager hears nothing, and in the end restarts the server. */
+static gboolean
+on_watchdog (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+  gboolean alive = cf_server_probe (daemon->server);
+
+  if (alive)
+    cf_system_notify ("WATCHDOG=1");
+  else if (daemon->alive)
+    g_warning ("No worker is free: if that lasts, the service manager's watchdog ends the server");
+  daemon->alive = alive;
   return G_SOURCE_CONTINUE;
 }
 
@@ -114,7 +152,8 @@ serve (const char *path)
   g_autoptr (GError) error = NULL;
   g_autoptr (CfServer) server = cf_server_new (path, &error);
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  Daemon daemon = { server, loop };
+  Daemon daemon = { server, loop, TRUE };
+  guint watchdog = cf_system_get_watchdog ();
 
   if (server == NULL)
     return fail (EX_CONFIG, error);
@@ -126,7 +165,9 @@ serve (const char *path)
     return EXIT_FAILURE;
   }
   print_ready (server);
-  cf_system_notify ("READY=1");
+  notify_ready (server);
+  if (watchdog != 0)
+    g_timeout_add (MAX (watchdog / 4, 1), on_watchdog, &daemon);
   g_main_loop_run (loop);
   return EXIT_SUCCESS;
 }

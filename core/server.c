@@ -228,7 +228,17 @@ cf_server_new (const char *config_path, GError **error)
 }
 
 /* Nobody is accepted before the server starts, and the protocol looks at who it is; the mode saves others
- * from finding that out. */
+ * from finding that out. A socket that the service manager made may be another's: then its mode will do. */
+static gboolean
+close_to_others (const char *path)
+{
+  struct stat info;
+
+  if (chmod (path, 0600) == 0)
+    return cf_settings_get ()->user == NULL || cf_system_give_file (path, cf_settings_get ()->user);
+  return errno == EPERM && stat (path, &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
 static gboolean
 listen_for_control (CfServer *server, const char *path, GError **error)
 {
@@ -236,8 +246,7 @@ listen_for_control (CfServer *server, const char *path, GError **error)
 
   if (!cf_net_listen (server->net, text, cf_registry_get_protocols (), error))
     return FALSE;
-  if (chmod (path, 0600) == 0
-      && (cf_settings_get ()->user == NULL || cf_system_give_file (path, cf_settings_get ()->user)))
+  if (close_to_others (path))
     return TRUE;
   g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "%s: %s", path, g_strerror (errno));
   return FALSE;
@@ -345,6 +354,12 @@ char **
 cf_server_dup_addresses (CfServer *server)
 {
   return cf_net_dup_addresses (server->net);
+}
+
+gboolean
+cf_server_probe (CfServer *server)
+{
+  return cf_net_probe (server->net);
 }
 
 /* ---- Reload ------------------------------------------------------------------------------------------ */

@@ -29,6 +29,9 @@ gboolean cf_server_attach_control (CfServer *server, int fd, GError **error);
  * caller frees (g_strfreev). */
 char **cf_server_dup_addresses (CfServer *server);
 
+/* Whether a worker has been free since the call before (true the first time): a watchdog's question. */
+gboolean cf_server_probe (CfServer *server);
+
 /* Reads the configuration again, and the TLS certificate. Applies what may change under running sessions,
  * logs what waits for a restart. FALSE: something is wrong with it, and nothing has changed. */
 gboolean cf_server_reload (CfServer *server, GError **error);

@@ -71,24 +71,40 @@ cf_system_become_user (const char *user, GError **error)
   return FALSE;
 }
 
-void
-cf_system_notify (const char *state)
+/* ---- The service manager: sd_notify(3) is one datagram, sd_watchdog_enabled(3) two variables ----------- */
+
+static gboolean
+get_notify_address (struct sockaddr_un *address, socklen_t *length)
 {
   const char *path = g_getenv ("NOTIFY_SOCKET");
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  gsize length = path != NULL ? strlen (path) : 0;
+  gsize n = path != NULL ? strlen (path) : 0;
+
+  if (n < 2 || n >= sizeof address->sun_path || (*path != '/' && *path != '@'))
+    return FALSE;
+  *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+  memcpy (address->sun_path, path, n);
+  if (*path == '@')
+    address->sun_path[0] = 0; /* an abstract address */
+  *length = (socklen_t) (offsetof (struct sockaddr_un, sun_path) + n);
+  return TRUE;
+}
+
+void
+cf_system_notify (const char *format, ...)
+{
+  struct sockaddr_un address;
+  socklen_t length;
+  g_autofree char *state = NULL;
+  va_list args;
   int fd;
 
-  if (length < 2 || length >= sizeof address.sun_path || (*path != '/' && *path != '@'))
+  if (!get_notify_address (&address, &length))
     return;
-  memcpy (address.sun_path, path, length);
-  if (*path == '@')
-    address.sun_path[0] = 0; /* an abstract address */
+  va_start (args, format);
+  state = g_strdup_vprintf (format, args);
+  va_end (args);
   fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0
-      || sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *) &address,
-                 (socklen_t) (offsetof (struct sockaddr_un, sun_path) + length))
-             < 0)
+  if (fd < 0 || sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *) &address, length) < 0)
     g_warning ("Cannot tell the service manager: %s", g_strerror (errno));
   if (fd >= 0)
     close (fd);
@@ -97,11 +113,23 @@ cf_system_notify (const char *state)
 void
 cf_system_notify_reloading (void)
 {
-  g_autofree char *state = NULL;
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  state = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT,
-                           (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000);
-  cf_system_notify (state);
+  cf_system_notify ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT,
+                    (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000);
+}
+
+guint
+cf_system_get_watchdog (void)
+{
+  const char *text = g_getenv ("WATCHDOG_USEC"), *whose = g_getenv ("WATCHDOG_PID");
+  guint64 interval, pid;
+
+  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 1, G_MAXINT64, &interval, NULL))
+    return 0;
+  if (whose != NULL
+      && (!g_ascii_string_to_unsigned (whose, 10, 1, G_MAXINT, &pid, NULL) || pid != (guint64) getpid ()))
+    return 0;
+  return (guint) CLAMP (interval / 1000, 1, G_MAXINT);
 }

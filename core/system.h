@@ -18,10 +18,13 @@ gboolean cf_system_become_user (const char *user, GError **error);
 /* Makes the file at @path @user's. Does nothing unless the process is root's. FALSE: errno says why. */
 gboolean cf_system_give_file (const char *path, const char *user);
 
-/* Tells the service manager (sd_notify(3)): "READY=1", "STOPPING=1". Does nothing when there is none. */
-void cf_system_notify (const char *state);
+/* Tells the service manager (sd_notify(3)), if there is one: lines such as "READY=1", "STATUS=TEXT". */
+void cf_system_notify (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* RELOADING=1 with the time it needs; READY=1 follows. */
 void cf_system_notify_reloading (void);
+/* How often the service manager wants to hear "WATCHDOG=1", in milliseconds (sd_watchdog_enabled(3)); 0: it
+ * does not. */
+guint cf_system_get_watchdog (void);
 
 G_END_DECLS
 

@@ -63,6 +63,15 @@ worker_serve_ready (CfWorker *worker)
 }
 
 static void
+worker_answer_probe (CfWorker *worker)
+{
+  eventfd_t one;
+
+  if (eventfd_read (worker->net->probe_fd, &one) == 0)
+    atomic_store (&worker->net->probe_waits, FALSE);
+}
+
+static void
 worker_serve_event (CfWorker *worker, const struct epoll_event *event)
 {
   CfConn *conn = cf_slot_get (worker->net, (guint32) event->data.u64);
@@ -88,6 +97,8 @@ worker_main (gpointer data)
       continue;
     if (event.data.u64 == CF_EVENT_READY)
       worker_serve_ready (worker);
+    else if (event.data.u64 == CF_EVENT_PROBE)
+      worker_answer_probe (worker);
     else if (event.data.u64 != CF_EVENT_EXIT)
       worker_serve_event (worker, &event);
   }
@@ -204,13 +215,16 @@ net_open_fds (CfNet *net)
 {
   struct epoll_event ready = { .events = EPOLLIN, .data.u64 = CF_EVENT_READY };
   struct epoll_event ending = { .events = EPOLLIN, .data.u64 = CF_EVENT_EXIT };
+  struct epoll_event probe = { .events = EPOLLIN, .data.u64 = CF_EVENT_PROBE };
 
   net->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   net->ready_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
   net->exit_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return net->epoll_fd >= 0 && net->ready_fd >= 0 && net->exit_fd >= 0
+  net->probe_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return net->epoll_fd >= 0 && net->ready_fd >= 0 && net->exit_fd >= 0 && net->probe_fd >= 0
          && epoll_ctl (net->epoll_fd, EPOLL_CTL_ADD, net->ready_fd, &ready) == 0
-         && epoll_ctl (net->epoll_fd, EPOLL_CTL_ADD, net->exit_fd, &ending) == 0;
+         && epoll_ctl (net->epoll_fd, EPOLL_CTL_ADD, net->exit_fd, &ending) == 0
+         && epoll_ctl (net->epoll_fd, EPOLL_CTL_ADD, net->probe_fd, &probe) == 0;
 }
 
 CfNet *
@@ -322,6 +336,7 @@ cf_net_free (CfNet *net)
   close_if_open (net->epoll_fd);
   close_if_open (net->ready_fd);
   close_if_open (net->exit_fd);
+  close_if_open (net->probe_fd);
   g_free (net);
 }
 
@@ -352,6 +367,16 @@ cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, 
 }
 
 /* ---- What others may know -------------------------------------------------------------------------- */
+
+gboolean
+cf_net_probe (CfNet *net)
+{
+  if (atomic_load (&net->probe_waits))
+    return FALSE;
+  atomic_store (&net->probe_waits, TRUE);
+  eventfd_write (net->probe_fd, 1);
+  return TRUE;
+}
 
 void
 cf_net_get_counters (CfNet *net, CfNetCounters *out)

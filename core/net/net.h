@@ -76,6 +76,11 @@ int cf_net_get_worker_index (void);
 gpointer cf_net_get_worker_data (void);
 guint cf_net_get_n_workers (CfNet *net);
 
+/* Leaves the workers something that costs nothing, for one of them to take up, and says whether that of the
+ * call before has been: FALSE when no worker has come out of its turn or its store call since then. For a
+ * watchdog. Main thread, after cf_net_start(). */
+gboolean cf_net_probe (CfNet *net);
+
 /* Any thread. Octets are those of the protocol, without TLS's own. */
 typedef struct {
   guint64 open;         /* connections now */

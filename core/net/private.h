@@ -29,6 +29,7 @@
 /* epoll data that is not a connection: a generation no slot ever has. */
 #define CF_EVENT_READY ((guint64) 0) /* the ready stack has an entry */
 #define CF_EVENT_EXIT  ((guint64) 1) /* workers end */
+#define CF_EVENT_PROBE ((guint64) 2) /* the main thread asks for a sign of life */
 
 /* Octets from start to end of an allocated block; all zero when nothing is kept. */
 typedef struct {
@@ -106,7 +107,7 @@ struct _CfConn {
 struct _CfNet {
   CfNetConfig config;
   gsize block; /* size of the workers' spare blocks */
-  int epoll_fd, ready_fd, exit_fd;
+  int epoll_fd, ready_fd, exit_fd, probe_fd;
 
   _Atomic (CfConn *) *chunks; /* max_connections / CF_SLOTS_PER_CHUNK of them, made when needed */
   _Atomic guint32 n_slots;
@@ -117,6 +118,7 @@ struct _CfNet {
   _Atomic gboolean draining; /* every connection is told once */
   _Atomic gboolean killing;  /* every turn ends its connection */
   _Atomic gboolean exiting;
+  _Atomic gboolean probe_waits; /* no worker has taken the probe up yet */
   gint64 drain_deadline;
   gboolean drained_told;
   GMainContext *context;

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Where clients connect: every kind of address, ports of the system's choice, sockets that were handed down."""
 import fcntl
+import os
 import re
 import socket
 import ssl
 import stat
 import sys
+import tempfile
 
 from harness import Client, Daemon, check, equal, run
 
@@ -130,8 +132,19 @@ def socket_activation():
         check(b'LISTEN_FDS=3' in environment, 'the test did not hand down anything')
 
 
+def control_socket_activation():
+    """The service manager's socket is used as it is, and stays when the server goes: who asks meanwhile waits."""
+    with tempfile.TemporaryDirectory(prefix='coffer-listeners.') as place:
+        path = f'{place}/control'
+        sock = listening(socket.AF_UNIX, path)
+        os.chmod(path, 0o600)
+        with Activated((sock,), config={'server': {'control_socket': path}}) as daemon:
+            check(daemon.control('user', 'list').stdout, 'cofferctl does not reach it')
+        check(os.path.exists(path), 'the socket is gone')
+
+
 CASES = (every_kind, unix_socket_of_a_dead_server_is_replaced, address_in_use, plaintext_by_unix_socket_is_local,
-         socket_activation)
+         socket_activation, control_socket_activation)
 
 if __name__ == '__main__':
     sys.exit(run({case.__name__: case for case in CASES}, jobs=3))

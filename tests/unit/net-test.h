@@ -4,6 +4,7 @@
  *   ECHO text      the line comes back
  *   BIG n          n octets, in steps, answering MORE in between
  *   PARK           WAIT until a completion, then "resumed"
+ *   HOLD           keeps its worker (n_held counts them) until released
  *   TIMEOUT ms     sets the timeout; "timeout" when it comes
  *   STARTTLS       "go", then TLS; "discarded n" is told by DISCARDED
  *   BINDING type   the channel binding data in hexadecimal
@@ -29,8 +30,9 @@ typedef struct {
   gsize discarded;
 } LineSession;
 
-static _Atomic int n_opened, n_closed, n_pushes, n_hangups;
+static _Atomic int n_opened, n_closed, n_pushes, n_hangups, n_held;
 static _Atomic CfConnRef last_ref;
+static _Atomic gboolean released;
 static _Atomic gsize max_output;
 
 static G_GNUC_UNUSED gpointer
@@ -82,6 +84,10 @@ line_execute (CfConn *conn, LineSession *session, const char *line)
   } else if (strcmp (line, "PARK") == 0) {
     session->parked = TRUE;
     return CF_RUN_WAIT;
+  } else if (strcmp (line, "HOLD") == 0) {
+    atomic_fetch_add (&n_held, 1);
+    while (!atomic_load (&released))
+      g_usleep (1000);
   } else if (g_str_has_prefix (line, "TIMEOUT ")) {
     cf_conn_set_timeout (conn, g_ascii_strtoull (line + 8, NULL, 10));
   } else if (strcmp (line, "STARTTLS") == 0) {

@@ -165,6 +165,44 @@ test_foreach (void)
   g_thread_join (g_steal_pointer (&thread));
 }
 
+/* Waits until a worker has taken the probe up; FALSE: none does. */
+static gboolean
+probe_within (CfNet *net, guint milliseconds)
+{
+  for (guint i = 0; i < milliseconds; i++) {
+    if (cf_net_probe (net))
+      return TRUE;
+    g_usleep (1000);
+  }
+  return FALSE;
+}
+
+static void
+test_probe (void)
+{
+  CfNetConfig config = { .workers = 2 };
+  CfNet *net = net_new_started (&config);
+  int fds[2];
+
+  g_assert_true (cf_net_probe (net));
+  g_assert_true (probe_within (net, 5000));
+  for (guint i = 0; i < 2; i++) {
+    fds[i] = client_new_pair (net, &line_protocol, FALSE, NULL);
+    client_send (fds[i], "HOLD\n");
+    while (atomic_load (&n_held) <= (int) i)
+      g_usleep (1000);
+    if (i == 0)
+      g_assert_true (probe_within (net, 5000)); /* the other worker is free */
+  }
+  (void) probe_within (net, 100); /* that of before may have been taken up in time */
+  g_assert_false (probe_within (net, 100));
+  atomic_store (&released, TRUE);
+  g_assert_true (probe_within (net, 5000));
+  cf_net_free (net);
+  close (fds[0]);
+  close (fds[1]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -173,5 +211,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/net/loop/drain", test_drain);
   g_test_add_func ("/core/net/loop/stop-closes-all", test_stop_closes_all);
   g_test_add_func ("/core/net/loop/foreach", test_foreach);
+  g_test_add_func ("/core/net/loop/probe", test_probe);
   return g_test_run ();
 }
