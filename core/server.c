@@ -5,10 +5,12 @@
  */
 #include "server.h"
 
+#include "base/ip.h"
 #include "base/log.h"
 #include "commands/commands.h"
 #include "commands/login.h"
 #include "control/control.h"
+#include "imap/login-limit.h"
 #include "imap/session.h"
 #include "mime/facts-cache.h"
 #include "module/loader.h"
@@ -168,6 +170,29 @@ check_create_mailboxes (CfConfig *config, GError **error)
 }
 
 static gboolean
+check_networks (char *const *list, CfConfig *config, const char *key, GError **error)
+{
+  g_autoptr (CfIpNetworks) networks = cf_ip_networks_parse (list, error);
+
+  if (networks != NULL)
+    return TRUE;
+  cf_config_prefix_error (config, "server", key, error);
+  return FALSE;
+}
+
+static gboolean
+set_limits (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
+{
+  const CfNetLimits limits = {
+    .per_address = (guint) settings->connections_per_address,
+    .trusted = settings->trusted_networks,
+  };
+
+  return check_networks (settings->trusted_networks, config, "trusted_networks", error)
+         && cf_net_set_limits (net, &limits, error);
+}
+
+static gboolean
 set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
 {
   const CfTlsConfig tls = {
@@ -222,7 +247,8 @@ cf_server_new (const char *config_path, GError **error)
       || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error))
     return NULL;
   server->net = new_net (server, error);
-  if (server->net == NULL || !set_tls (server->net, settings, server->config, error))
+  if (server->net == NULL || !set_limits (server->net, settings, server->config, error)
+      || !set_tls (server->net, settings, server->config, error))
     return NULL;
   return g_steal_pointer (&server);
 }
@@ -304,6 +330,7 @@ open_store (CfServer *server, GError **error)
   cf_mailbox_init ((gsize) settings->snapshot_cache, wake, server->net);
   cf_facts_cache_init ((gsize) settings->facts_cache);
   cf_login_init ();
+  cf_login_limit_init ();
   cf_upkeep_start ();
   return TRUE;
 }
@@ -315,6 +342,7 @@ close_store (void)
   if (!cf_store_service_is_open ())
     return;
   cf_upkeep_stop ();
+  cf_login_limit_shutdown ();
   cf_login_shutdown ();
   cf_facts_cache_shutdown ();
   cf_mailbox_shutdown ();
@@ -400,7 +428,8 @@ reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **
     return FALSE;
   claim_modules_to_come (fresh, config);
   if (!cf_config_check_unclaimed (config, error) || !check_listen (fresh, config, error)
-      || !set_tls (server->net, fresh, config, error))
+      || !check_networks (fresh->trusted_networks, config, "trusted_networks", error)
+      || !set_tls (server->net, fresh, config, error) || !set_limits (server->net, fresh, config, error))
     return FALSE;
   if (fresh->tls_certificate == NULL && cf_net_has_tls (server->net))
     g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");

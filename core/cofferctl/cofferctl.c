@@ -31,6 +31,7 @@ enum {
   OPT_NO_PASSWORD = 1 << 1, /* may do without */
   OPT_MAIL = 1 << 2,        /* --mailbox and --format */
   OPT_YES = 1 << 3,         /* must be said */
+  OPT_BY = 1 << 5,          /* --by */
   OPT_SERVER = 1 << 4,      /* not an option: asks a running server, and is of no use without one */
 };
 
@@ -90,11 +91,14 @@ static const Command commands[] = {
     "An export that was interrupted is started again and goes on: a message's file in a Maildir is not "
     "written twice\n"
     "(its flags are brought up to date), and an mbox file that is complete is left as it is." },
-  { "who", "", 0, OPT_SERVER, ctl_who, "Show the sessions of the running server",
+  { "who", "", 0, OPT_SERVER | OPT_BY, ctl_who, "Show the sessions of the running server",
     "Of each: its number, protocol, whether it has TLS, since when it is there, octets received and sent, "
-    "the "
-    "peer,\n"
-    "and the user, or - where nobody is logged in yet. An import or export that runs is a session as well." },
+    "the\n"
+    "peer, and the user, or - where nobody is logged in yet. An import or export that runs is a session as "
+    "well.\n"
+    "With --by, how many sessions each user or address has, most first; IPv6 addresses by their first 64 "
+    "bits, as\n"
+    "[server] connections_per_address counts them." },
   { "kick", "NAME|#NUMBER", 1, OPT_SERVER, ctl_kick, "End an account's sessions, or one session",
     "NAME is the name the account is listed by; #NUMBER a session's number as shown by who (quote it: # "
     "begins "
@@ -107,6 +111,11 @@ static const Command commands[] = {
     "\n"
     "  connections_open      now, this one included\n"
     "  connections_accepted  this one included\n"
+    "  connections_refused   beyond connections_per_address\n"
+    "  addresses             that have connections now; of IPv6 each /64 is one\n"
+    "  sessions              of clients that are logged in now\n"
+    "  accounts              that have such a session\n"
+    "  logins_refused        beyond connections_per_account\n"
     "  tls_failures          handshakes that did not succeed\n"
     "  octets_in, octets_out of the protocols, without TLS's own\n"
     "  store_calls           calls of the message store\n"
@@ -243,6 +252,11 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
       "maildir or mbox; import finds out by itself, export writes maildir", "FORMAT" },
     { NULL },
   };
+  GOptionEntry by[] = {
+    { "by", 0, 0, G_OPTION_ARG_STRING, &call->options.by, "Count them by user or by address",
+      "user|address" },
+    { NULL },
+  };
   GOptionEntry yes[] = {
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &call->options.yes, "Yes, do it", NULL },
     { NULL },
@@ -265,6 +279,8 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
     g_option_context_add_main_entries (context, mail, NULL);
   if ((command->options & OPT_YES) != 0)
     g_option_context_add_main_entries (context, yes, NULL);
+  if ((command->options & OPT_BY) != 0)
+    g_option_context_add_main_entries (context, by, NULL);
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   /* A "--" that ended the options is left in. */
@@ -291,6 +307,11 @@ parse_arguments (const Command *command, int argc, char **argv, char **config, C
   if (call->options.format != NULL && !g_str_equal (call->options.format, "maildir")
       && !g_str_equal (call->options.format, "mbox")) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--format is maildir or mbox");
+    return FALSE;
+  }
+  if (call->options.by != NULL && !g_str_equal (call->options.by, "user")
+      && !g_str_equal (call->options.by, "address")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--by is user or address");
     return FALSE;
   }
   call->args = g_strdupv (argv + 1);
@@ -343,6 +364,7 @@ run_command (const Command *command, int argc, char **argv, char **config)
   ctl_password_free (call.password);
   g_free (call.options.mailbox);
   g_free (call.options.format);
+  g_free (call.options.by);
   g_strfreev (call.args);
   return code;
 }

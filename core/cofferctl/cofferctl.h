@@ -16,6 +16,7 @@ typedef struct {
   gboolean no_password;
   char *mailbox;
   gboolean yes;
+  char *by;     /* "user" or "address"; NULL: not said */
   char *format; /* "maildir" or "mbox"; NULL: not said */
 } CtlOptions;
 

@@ -2,6 +2,10 @@
 #include "cofferctl/cofferctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ip.h"
 
 /* "2026-03-01 12:00:00", local time, of @text: microseconds since the epoch. The caller frees. */
 static char *
@@ -13,26 +17,97 @@ dup_time (const char *text)
   return time != NULL ? g_date_time_format (time, "%Y-%m-%d %H:%M:%S") : g_strdup ("-");
 }
 
+/* ---- Who ---- */
+
+/* The fields of the server's data lines. */
+enum { WHO_NUMBER, WHO_PROTOCOL, WHO_TLS, WHO_SINCE, WHO_IN, WHO_OUT, WHO_PEER, WHO_USER, WHO_N };
+
+static void
+print_session (char **line)
+{
+  g_autofree char *since = dup_time (line[WHO_SINCE]);
+
+  /* The user last: it alone may hold spaces. */
+  printf ("#%-6s %-7s %-5s %s %10s in %10s out  %-22s %s\n", line[WHO_NUMBER], line[WHO_PROTOCOL],
+          line[WHO_TLS], since, line[WHO_IN], line[WHO_OUT], line[WHO_PEER],
+          line[WHO_USER][0] != '\0' ? line[WHO_USER] : "-");
+}
+
+/* What the server counts "192.0.2.1:50000" or "[2001:db8::1]:50000" by; other texts as they are. The caller
+ * frees. */
+static char *
+dup_site (const char *peer)
+{
+  const char *start = peer + (*peer == '['), *end = strrchr (peer, *peer == '[' ? ']' : ':');
+  g_autofree char *address = g_strndup (start, end != NULL ? (gsize) (end - start) : strlen (start));
+  CfIp ip;
+
+  if (!cf_ip_parse (address, &ip))
+    return g_strdup (peer);
+  ip = cf_ip_get_site (&ip);
+  return cf_ip_site_to_string (&ip);
+}
+
+typedef struct {
+  const char *name;
+  guint n;
+} Count;
+
+static int
+count_compare (const void *a, const void *b)
+{
+  const Count *one = a, *other = b;
+
+  return one->n != other->n ? (one->n < other->n ? 1 : -1) : strcmp (one->name, other->name);
+}
+
+static void
+print_counts (GHashTable *names)
+{
+  g_autoptr (GArray) counts = g_array_new (FALSE, FALSE, sizeof (Count));
+  GHashTableIter iter;
+  gpointer name, n;
+
+  g_hash_table_iter_init (&iter, names);
+  while (g_hash_table_iter_next (&iter, &name, &n)) {
+    Count count = { name, GPOINTER_TO_UINT (n) };
+
+    g_array_append_val (counts, count);
+  }
+  qsort (counts->data, counts->len, sizeof (Count), count_compare);
+  for (guint i = 0; i < counts->len; i++)
+    printf ("%7u %s\n", g_array_index (counts, Count, i).n, g_array_index (counts, Count, i).name);
+}
+
 gboolean
 ctl_who (CtlCall *call, GError **error)
 {
   static const char *const words[] = { "who", NULL };
   g_autoptr (GPtrArray) lines = ctl_connection_request (call->connection, words, error);
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  const char *by = call->options.by;
 
   for (guint i = 0; lines != NULL && i < lines->len; i++) {
-    char **line = g_ptr_array_index (lines, i);
+    char **line = g_ptr_array_index (lines, i), *name;
 
-    if (g_strv_length (line) >= 8) {
-      g_autofree char *since = dup_time (line[3]);
-      const char *user = line[7][0] != '\0' ? line[7] : "-";
-
-      /* The user last: it alone may hold spaces. */
-      printf ("#%-6s %-7s %-5s %s %10s in %10s out  %-22s %s\n", line[0], line[1], line[2], since, line[4],
-              line[5], line[6], user);
+    if (g_strv_length (line) < WHO_N)
+      continue;
+    if (by == NULL) {
+      print_session (line);
+      continue;
     }
+    if (g_str_equal (by, "address"))
+      name = dup_site (line[WHO_PEER]);
+    else
+      name = g_strdup (line[WHO_USER][0] != '\0' ? line[WHO_USER] : "-");
+    g_hash_table_replace (names, name,
+                          GUINT_TO_POINTER (GPOINTER_TO_UINT (g_hash_table_lookup (names, name)) + 1));
   }
+  print_counts (names);
   return lines != NULL;
 }
+
+/* ---- Kick and stats ---- */
 
 gboolean
 ctl_kick (CtlCall *call, GError **error)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/private.h"
+#include "imap/login-limit.h"
 #include "module/registry.h"
 
 /* Not a session: another cofferctl's connection that acts for no account. */
@@ -129,11 +130,18 @@ cf_control_kick (CfControl *control, char **args, GError **error)
 gboolean
 cf_control_stats (CfControl *control, char **args, GError **error)
 {
+  CfTallyCounters logins;
   CfNetCounters net;
 
   cf_net_get_counters (cf_conn_get_net (control->conn), &net);
+  cf_login_limit_get_counters (&logins);
   reply_number (control, "connections_open", net.open);
   reply_number (control, "connections_accepted", net.accepted);
+  reply_number (control, "connections_refused", net.refused);
+  reply_number (control, "addresses", net.addresses);
+  reply_number (control, "sessions", logins.entries);
+  reply_number (control, "accounts", logins.keys);
+  reply_number (control, "logins_refused", logins.refused);
   reply_number (control, "tls_failures", net.tls_failures);
   reply_number (control, "octets_in", net.bytes_in);
   reply_number (control, "octets_out", net.bytes_out);

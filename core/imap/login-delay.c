@@ -7,13 +7,13 @@
  */
 #include "imap/login-delay.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
-#define FAILURES_MAX     10000
-#define PEER_WINDOW      (60 * G_USEC_PER_SEC)
-#define WAITING_MAX      4 /* how many delays an attempt may wait in line */
-#define PEER_PREFIX_IPV6 8 /* octets */
+#include "base/ip.h"
+
+#define FAILURES_MAX 10000
+#define PEER_WINDOW  (60 * G_USEC_PER_SEC)
+#define WAITING_MAX  4 /* how many delays an attempt may wait in line */
 
 typedef struct {
   GBytes *key;
@@ -88,30 +88,16 @@ table_ensure (Table *table, GBytes *key, guint max_entries, gint64 now)
   return counter;
 }
 
-/* A tag for the kind of address, then its octets that count. */
-static GBytes *
-key_new_octets (guint8 kind, const guint8 *octets, gsize n)
-{
-  guint8 key[1 + 16] = { kind };
-
-  memcpy (key + 1, octets, n);
-  return g_bytes_new (key, 1 + n);
-}
-
 /* Text that is no IP address counts as it is. */
 static GBytes *
 key_new_peer (const char *peer)
 {
-  struct in6_addr ipv6;
-  struct in_addr ipv4;
+  CfIp ip;
 
-  if (inet_pton (AF_INET, peer, &ipv4) == 1)
-    return key_new_octets (4, (const guint8 *) &ipv4, 4);
-  if (inet_pton (AF_INET6, peer, &ipv6) != 1)
+  if (!cf_ip_parse (peer, &ip))
     return g_bytes_new (peer, strlen (peer));
-  if (IN6_IS_ADDR_V4MAPPED (&ipv6))
-    return key_new_octets (4, ipv6.s6_addr + 12, 4);
-  return key_new_octets (6, ipv6.s6_addr, PEER_PREFIX_IPV6);
+  ip = cf_ip_get_site (&ip);
+  return g_bytes_new (&ip, sizeof ip);
 }
 
 static GBytes *

@@ -54,11 +54,15 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
 {
   CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_LOGIN, .session = session };
 
+  session->counted = cf_login_limit_enter (identity->account, identity->user, error);
+  if (session->counted == NULL)
+    return FALSE;
   session->identity = *identity;
   memset (identity, 0, sizeof *identity);
   hook.account = session->identity.account;
   if (!cf_registry_run_hooks (&hook, error)) {
     cf_identity_clear (&session->identity);
+    cf_login_limit_leave (g_steal_pointer (&session->counted));
     return FALSE;
   }
   session->logged_in = TRUE;

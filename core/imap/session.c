@@ -184,6 +184,7 @@ session_closed (CfConn *conn, gpointer data)
     if (session->data[slot] != NULL)
       cf_registry_free_session_data (slot, session->data[slot]);
   g_free (session->data);
+  cf_login_limit_leave (session->counted);
   cf_identity_clear (&session->identity);
   g_clear_pointer (&session->enabled_names, g_ptr_array_unref);
   cf_command_reader_free (session->reader);
@@ -488,4 +489,5 @@ const CfProtocol cf_imap_protocol = {
   .opened = session_opened,
   .run = session_run,
   .closed = session_closed,
+  .refusal = "* BYE [LIMIT] Too many connections from your address\r\n",
 };

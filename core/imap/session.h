@@ -9,6 +9,7 @@
 
 #include "imap/call.h"
 #include "imap/command-reader.h"
+#include "imap/login-limit.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/view.h"
 #include "net/net.h"
@@ -34,11 +35,12 @@ struct _CfSession {
   guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
 
-  gint64 autologout_at; /* monotonic microseconds */
-  gint64 demote_at;     /* when the view of an idle session gives its snapshot back; 0: never */
-  gboolean draining;    /* the server goes down */
-  gboolean closing;     /* BYE has been written */
-  gboolean logged_in;   /* CF_HOOK_LOGIN was asked, so CF_HOOK_LOGOUT is told */
+  gint64 autologout_at;  /* monotonic microseconds */
+  gint64 demote_at;      /* when the view of an idle session gives its snapshot back; 0: never */
+  gboolean draining;     /* the server goes down */
+  gboolean closing;      /* BYE has been written */
+  gboolean logged_in;    /* CF_HOOK_LOGIN was asked, so CF_HOOK_LOGOUT is told */
+  CfTallyEntry *counted; /* of the account; NULL: not counted */
 };
 
 /* IMAP on a listener; and, for an account authenticated by other means, the greeting PREAUTH on
@@ -58,7 +60,8 @@ CfOutput *cf_session_get_output (CfSession *session);
 CfStates cf_session_get_state (CfSession *session);
 gboolean cf_session_is_output_full (CfSession *session);
 
-/* After a successful login: takes over @identity's strings. FALSE: CF_HOOK_LOGIN vetoed. */
+/* After a successful login: takes over @identity's strings. FALSE: CF_HOOK_LOGIN vetoed, or the account has
+ * as many sessions as it may (CF_ERROR_LIMIT). */
 gboolean cf_session_login (CfSession *session, CfIdentity *identity, GError **error);
 void cf_session_enable (CfSession *session, const char *capability);
 

@@ -58,6 +58,13 @@ static const CfConfigKey server_keys[] = {
     "Threads that serve clients; 0: two for each core, at least four"),
   INTEGER_KEY ("max_connections", max_connections, "65536", 1, 1 << 24, RESTART,
     "Clients at a time; more wait to be accepted"),
+  INTEGER_KEY ("connections_per_account", connections_per_account, "1000", 0, 1 << 24, RELOAD,
+    "Sessions of one account at a time; more logins are refused; 0: no limit"),
+  INTEGER_KEY ("connections_per_address", connections_per_address, "0", 0, 1 << 24, RELOAD,
+    "Connections from one address at a time, of IPv6 from one /64; more are refused. "
+    "Thousands of users can be behind one address; 0: no limit"),
+  LIST_KEY ("trusted_networks", trusted_networks, "", RELOAD,
+    "Networks without connections_per_address, such as those of a web mail: 192.0.2.0/24;2001:db8::/32"),
   DURATION_KEY ("drain_time", drain_time, "10s", 0, HOUR, RELOAD,
     "How long sessions may take to finish when the server ends"),
 };

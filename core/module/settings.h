@@ -25,6 +25,8 @@ typedef struct {
   const char *log_level;
   gint64 workers; /* 0: by the number of cores */
   gint64 max_connections;
+  gint64 connections_per_account, connections_per_address; /* 0: no limit */
+  char **trusted_networks;                                 /* main thread only; reloadable */
   gint64 drain_time;
 
   /* [imap] */

@@ -115,6 +115,7 @@ cf_conn_destroy (CfConn *conn)
   CfNet *net = conn->net;
 
   cf_conn_end_session (conn);
+  cf_admission_leave (conn);
   g_clear_pointer (&conn->tls, cf_tls_free);
   cf_buffer_clear (&conn->in, conn->worker);
   cf_buffer_clear (&conn->out, conn->worker);

@@ -240,6 +240,7 @@ cf_net_new (const CfNetConfig *config, GError **error)
                                                  / CF_SLOTS_PER_CHUNK);
   net->workers = g_new0 (CfWorker, net->config.workers);
   net->listeners = cf_listener_array_new ();
+  net->admission = cf_admission_new ();
   pthread_mutex_init (&net->tls_mutex, NULL);
 
   if (!net_open_fds (net)) {
@@ -331,6 +332,7 @@ cf_net_free (CfNet *net)
   g_free (net->workers);
   g_clear_pointer (&net->tls_credentials, cf_tls_credentials_unref);
   cf_tls_clear_ticket_key (net);
+  cf_admission_free (net->admission);
   pthread_mutex_destroy (&net->tls_mutex);
   g_clear_pointer (&net->context, g_main_context_unref);
   close_if_open (net->epoll_fd);
@@ -384,6 +386,7 @@ cf_net_get_counters (CfNet *net, CfNetCounters *out)
   *out = (CfNetCounters){ .open = atomic_load (&net->n_open),
                           .accepted = atomic_load (&net->n_accepted),
                           .tls_failures = atomic_load (&net->n_tls_failures) };
+  cf_admission_get_counters (net->admission, out);
   for (guint i = 0; i < net->config.workers; i++) {
     out->bytes_in += atomic_load_explicit (&net->workers[i].bytes_in, memory_order_relaxed);
     out->bytes_out += atomic_load_explicit (&net->workers[i].bytes_out, memory_order_relaxed);

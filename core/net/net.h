@@ -70,6 +70,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfNet, cf_net_free)
  * max_connections, CF_ERROR_UNAVAILABLE otherwise. */
 CfConnRef cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error);
 
+/* Limits may change while the loop runs; what is connected stays. */
+typedef struct {
+  /* Connections of one address at a time; 0: no limit. IPv6 addresses count by their first 64 bits. One too
+   * many is sent the protocol's refusal and closed. */
+  guint per_address;
+  char *const *trusted; /* networks without that limit, "192.0.2.0/24"; NULL: none */
+} CfNetLimits;
+
+/* @limits is copied. CF_ERROR_CANNOT: something in a list is no network; nothing has changed then. Main
+ * thread, at any time. */
+gboolean cf_net_set_limits (CfNet *net, const CfNetLimits *limits, GError **error);
+
 /* The calling worker's number from 0; -1 on any other thread. */
 int cf_net_get_worker_index (void);
 /* What config.worker_start returned for the calling worker; NULL on any other thread. */
@@ -86,6 +98,8 @@ typedef struct {
   guint64 open;         /* connections now */
   guint64 accepted;     /* connections since the start, attached ones included */
   guint64 tls_failures; /* handshakes that did not succeed */
+  guint64 refused;      /* connections beyond CfNetLimits */
+  guint64 addresses;    /* that have connections now, as CfNetLimits counts them */
   guint64 bytes_in, bytes_out;
 } CfNetCounters;
 

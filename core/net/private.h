@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/tally.h"
 #include "net/net.h"
 
 /* ---- The state word -----------------------------------------------------------------------------------
@@ -65,6 +66,7 @@ typedef struct {
 } CfConnCard;
 #define CF_CARD_WORDS (sizeof (CfConnCard) / sizeof (guint64))
 
+typedef struct _CfAdmission CfAdmission;
 typedef struct _CfTls CfTls;
 typedef struct _CfTlsCredentials CfTlsCredentials;
 
@@ -100,6 +102,7 @@ struct _CfConn {
   CfWorker *worker; /* during a turn */
   CfBuffer in, out;
   CfPeer peer;
+  CfTallyEntry *tally_entry; /* of the peer's address; NULL: not counted */
 };
 
 /* ---- The loop ---------------------------------------------------------------------------------------- */
@@ -127,6 +130,8 @@ struct _CfNet {
   GPtrArray *listeners; /* CfListener; main thread */
   GArray *handed;       /* int: sockets of socket activation not yet used; NULL: not looked for yet */
 
+  CfAdmission *admission;
+
   pthread_mutex_t tls_mutex; /* guards the pointer, for as long as it takes to ref what it points to */
   CfTlsCredentials *tls_credentials;
   guint8 *ticket_key; /* GnuTLS's memory; made once, so that tickets outlive a reload */
@@ -152,6 +157,14 @@ void cf_slot_free_all (CfNet *net);
 CfConn *cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error);
 void cf_conn_end_session (CfConn *conn);
 void cf_conn_destroy (CfConn *conn);
+
+/* admission.c */
+CfAdmission *cf_admission_new (void);
+void cf_admission_free (CfAdmission *admission);
+gboolean cf_admission_enter (CfConn *conn);
+void cf_admission_leave (CfConn *conn);
+void cf_admission_refuse (CfConn *conn);
+void cf_admission_get_counters (CfAdmission *admission, CfNetCounters *out);
 
 /* turn.c */
 gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);

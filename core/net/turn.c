@@ -162,10 +162,20 @@ turn_begin_handshake (CfConn *conn)
   return STEP_AGAIN;
 }
 
+/* Who it is is known. */
+static Step
+turn_admit (CfConn *conn)
+{
+  if (cf_admission_enter (conn))
+    return conn->implicit_tls ? turn_begin_handshake (conn) : turn_begin_open (conn);
+  cf_admission_refuse (conn);
+  return STEP_DEAD;
+}
+
 static Step
 phase_new (CfConn *conn, Turn *turn)
 {
-  return conn->implicit_tls ? turn_begin_handshake (conn) : turn_begin_open (conn);
+  return turn_admit (conn);
 }
 
 static Step

@@ -67,6 +67,10 @@ typedef struct {
    * it. Reading the connection's properties is still allowed, writing is not. Wakes for its ref do nothing
    * from now on. */
   void (*closed) (CfConn *conn, gpointer session);
+
+  /* Optional. What a client is sent, with its line ends, whose address has as many connections as it may; no
+   * session is made for it. Not sent where TLS would come first. */
+  const char *refusal;
 } CfProtocol;
 
 /* ---- TLS ---------------------------------------------------------------------------------------------- */
