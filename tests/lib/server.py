@@ -92,7 +92,7 @@ class Server:
         before = self.log().count('Configuration read again')
         self._merge(config)
         self._write_config()
-        self.process.send_signal(signal.SIGHUP)
+        os.kill(self.pid(), signal.SIGHUP)
         for _ in range(1000):
             if self.log().count('Configuration read again') > before:
                 return
