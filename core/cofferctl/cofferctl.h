@@ -1,6 +1,6 @@
 /* core/cofferctl/cofferctl.h - what the commands of the admin tool share.
  *
- * A command is a row in cofferctl.c: the words that name it, its arguments, its options, and a function that
+ * A command is a row in commands.c: the words that name it, its arguments, its options, and a function that
  * is called with a connection to the server. It prints results on stdout, and what goes wrong on stderr.
  */
 #ifndef CF_COFFERCTL_H

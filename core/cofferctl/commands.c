@@ -1,0 +1,133 @@
+/* core/cofferctl/commands.c - the admin tool's commands and their options (commands.h).
+ *
+ * To add a command: a row here, and its function. The texts are what --help, the manual page and completion
+ * show.
+ */
+#include "cofferctl/commands.h"
+
+/* clang-format off */
+#define OFFSET(field) G_STRUCT_OFFSET (CtlOptions, field)
+
+const CtlOption ctl_options[] = {
+  { CTL_OPT_PASSWORD, "password-stdin", 0, NULL,
+    "Read the password from the first line of stdin; otherwise it is asked for on the terminal",
+    OFFSET (password_stdin) },
+  { CTL_OPT_NO_PASSWORD, "no-password", 0, NULL,
+    "Without a password: nobody can log in with one until passwd sets it", OFFSET (no_password) },
+  { CTL_OPT_MAIL, "mailbox", 'm', "MAILBOX",
+    "The mailbox, in UTF-8", OFFSET (mailbox) },
+  { CTL_OPT_MAIL, "format", 'f', "FORMAT",
+    "maildir or mbox; import finds out by itself, export writes maildir", OFFSET (format) },
+  { CTL_OPT_BY, "by", 0, "user|address",
+    "Count them by user or by address", OFFSET (by) },
+  { CTL_OPT_YES, "yes", 'y', NULL,
+    "Yes, do it", OFFSET (yes) },
+};
+const gsize ctl_n_options = G_N_ELEMENTS (ctl_options);
+
+const CtlCommand ctl_commands[] = {
+  { "user add", "NAME", 1, CTL_OPT_PASSWORD | CTL_OPT_NO_PASSWORD, ctl_user_add,
+    "Make an account",
+    "NAME is the account's first address: a mail address, a tel: or sip: URI, or any login name. It "
+    "is put into the form that is looked up when clients log in, so that spellings of one address are "
+    "one account: the case of a host and the separators in a number do not count. The case of what "
+    "stands before an \"@\" does, as does that of a login name. The account gets INBOX and the "
+    "mailboxes of [storage] create_mailboxes, and is subscribed to them." },
+  { "user list", "", 0, 0, ctl_user_list,
+    "Show all accounts", NULL },
+  { "user disable", "NAME", 1, 0, ctl_user_disable,
+    "Let an account log in no more; its sessions end", NULL },
+  { "user enable", "NAME", 1, 0, ctl_user_enable,
+    "Let it log in again", NULL },
+  { "user delete", "NAME", 1, 0, ctl_user_delete,
+    "Delete an account with all its mail, for good",
+    "Its sessions end. Nothing of it is left; there is no question and no way back." },
+  { "passwd", "NAME", 1, CTL_OPT_PASSWORD, ctl_passwd,
+    "Change an account's password",
+    "Sessions that are logged in go on." },
+  { "address add", "NAME ADDRESS", 2, 0, ctl_address_add,
+    "Give an account another address to log in with", NULL },
+  { "address remove", "NAME ADDRESS", 2, 0, ctl_address_remove,
+    "Take an address from an account",
+    "An account keeps the address it is named by." },
+  { "address list", "NAME", 1, 0, ctl_address_list,
+    "Show an account's addresses", NULL },
+  { "mailbox list", "NAME", 1, 0, ctl_mailbox_list,
+    "Show an account's mailboxes", NULL },
+  { "import", "NAME PATH", 2, CTL_OPT_MAIL, ctl_import,
+    "Add mail from Maildirs or mbox files to an account",
+    "PATH is a Maildir, an mbox file, or a directory that holds such; folders below it become "
+    "mailboxes: those of Maildir++ (.Work.2026), plain directories, and mbox files by their names "
+    "without \".mbox\". PATH itself is INBOX, or the mailbox of --mailbox, below which the others then "
+    "are. Missing mailboxes are made and subscribed to.\n\n"
+    "Flags, keywords and dates are kept: of a Maildir from its file names, dovecot-keywords and the "
+    "files' times, of an mbox from Status, X-Status, X-Keywords (which are taken out, with X-UID, "
+    "X-IMAP and X-IMAPbase) and the \"From \" lines. Lines that end with LF alone get CRLF, as IMAP has "
+    "it; all else is stored octet for octet.\n\n"
+    "A message that the mailbox holds already, octet for octet, is not imported again, nor are its "
+    "flags changed; so an import that was interrupted is started again and goes on, and a later one "
+    "adds what is new. A message that is in the source twice will be in the mailbox twice." },
+  { "export", "NAME PATH", 2, CTL_OPT_MAIL, ctl_export,
+    "Write an account's mail to Maildirs or mbox files",
+    "PATH becomes a Maildir++: INBOX in PATH itself, other mailboxes in PATH/.NAME.NAME, in modified "
+    "UTF-7. With --format mbox it becomes a directory of files, PATH/NAME/NAME.mbox, of the form "
+    "mboxrd. --mailbox: this one alone. In a name, \"\\2e\" stands for a dot and \"\\5c\" for a backslash; "
+    "import undoes all that.\n\n"
+    "Flags, keywords and dates are written as import reads them. Lines that end with CRLF get LF; in "
+    "an mbox file the last line of a message always has an end.\n\n"
+    "An export that was interrupted is started again and goes on: a message's file in a Maildir is "
+    "not written twice (its flags are brought up to date), and an mbox file that is complete is left "
+    "as it is." },
+  { "who", "", 0, CTL_OPT_SERVER | CTL_OPT_BY, ctl_who,
+    "Show the sessions of the running server",
+    "Of each: its number, protocol, whether it has TLS, since when it is there, octets received and "
+    "sent, the peer, and the user, or - where nobody is logged in yet. An import or export that runs "
+    "is a session as well. With --by, how many sessions each user or address has, most first; IPv6 "
+    "addresses by their first 64 bits, as [server] connections_per_address counts them." },
+  { "kick", "NAME|#NUMBER", 1, CTL_OPT_SERVER, ctl_kick,
+    "End an account's sessions, or one session",
+    "NAME is the name the account is listed by; #NUMBER a session's number as shown by who (quote it: "
+    "# begins a comment in a shell). Says how many sessions were told to end. Nothing keeps the user "
+    "from logging in again: user disable does." },
+  { "stats", "", 0, CTL_OPT_SERVER, ctl_stats,
+    "Show the running server's counters",
+    "Lines of NAME and NUMBER, counted since the server started; more may be added.\n\n"
+    "  connections_open      now, this one included\n"
+    "  connections_accepted  this one included\n"
+    "  connections_refused   beyond connections_per_address\n"
+    "  addresses             that have connections now; of IPv6 each /64 is one\n"
+    "  sessions              of clients that are logged in now\n"
+    "  accounts              that have such a session\n"
+    "  logins_refused        beyond connections_per_account\n"
+    "  tls_failures          handshakes that did not succeed\n"
+    "  octets_in, octets_out of the protocols, without TLS's own\n"
+    "  store_calls           calls of the message store\n"
+    "  store_available       1, or 0 while the message store does not answer\n"
+    "  modules               that are loaded" },
+  { "check", "", 0, 0, ctl_check,
+    "Look through the message store for damage",
+    "Checks what the store keeps against itself, and every stored octet against its hash, while the "
+    "server goes on serving. Each fault is one line; of more than 10,000 the first are shown. The "
+    "exit code is 0 when there is none, 1 when there is one or the store could not be looked through. "
+    "Interrupting it ends the check." },
+  { "backup", "PATH", 1, 0, ctl_backup,
+    "Write a consistent copy of the message store to PATH",
+    "The server goes on serving meanwhile. PATH must not exist. It is the server that writes it: as "
+    "the user it runs as, who must be allowed to, and on the machine and in the file systems that it "
+    "sees. Interrupting this ends the backup and removes what had been written. A store may have "
+    "other means and not support this." },
+  { "restored", "", 0, CTL_OPT_YES, ctl_restored,
+    "Tell the server that its store was restored from a backup",
+    "After a restore, UIDs that clients know may stand for other messages. This gives every mailbox a "
+    "new UIDVALIDITY, so that clients load everything again, and ends every session. Once begun it is "
+    "carried through, also when this command is interrupted." },
+  { "collect", "", 0, 0, ctl_collect,
+    "Free what no message refers to any more, now",
+    "What has been unused for less than [storage] collect_grace stays. The server does the same by "
+    "itself every [storage] collect_interval. Prints how many pieces of content were freed. "
+    "Interrupting it loses nothing." },
+  { "modules", "", 0, 0, ctl_modules,
+    "Show the modules that the server has loaded", NULL },
+};
+const gsize ctl_n_commands = G_N_ELEMENTS (ctl_commands);
+/* clang-format on */
