@@ -120,11 +120,16 @@ static gboolean
 check_listen (const CfSettings *settings, CfConfig *config, GError **error)
 {
   for (guint i = 0; settings->listen[i]; i++) {
-    gboolean tls = FALSE;
-    gboolean good = cf_net_check_listen (settings->listen[i], cf_registry_get_protocols (), &tls, error);
+    CfNetListenNeeds needs = { 0 };
+    const char *missing = NULL;
+    gboolean good = cf_net_check_listen (settings->listen[i], cf_registry_get_protocols (), &needs, error);
 
-    if (good && tls && settings->tls_certificate == NULL) {
-      g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: needs tls_certificate", settings->listen[i]);
+    if (good && needs.tls && settings->tls_certificate == NULL)
+      missing = "tls_certificate";
+    else if (good && needs.proxies && settings->proxy_networks[0] == NULL)
+      missing = "proxy_networks";
+    if (missing != NULL) {
+      g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: needs %s", settings->listen[i], missing);
       good = FALSE;
     }
     if (!good) {
@@ -181,6 +186,13 @@ check_networks (char *const *list, CfConfig *config, const char *key, GError **e
 }
 
 static gboolean
+check_all_networks (const CfSettings *settings, CfConfig *config, GError **error)
+{
+  return check_networks (settings->trusted_networks, config, "trusted_networks", error)
+         && check_networks (settings->proxy_networks, config, "proxy_networks", error);
+}
+
+static gboolean
 set_limits (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
 {
   const CfNetLimits limits = {
@@ -188,8 +200,13 @@ set_limits (CfNet *net, const CfSettings *settings, CfConfig *config, GError **e
     .trusted = settings->trusted_networks,
   };
 
-  return check_networks (settings->trusted_networks, config, "trusted_networks", error)
-         && cf_net_set_limits (net, &limits, error);
+  const CfNetProxies proxies = {
+    .networks = settings->proxy_networks,
+    .believe_tls = settings->proxy_tls,
+  };
+
+  return check_all_networks (settings, config, error) && cf_net_set_limits (net, &limits, error)
+         && cf_net_set_proxies (net, &proxies, error);
 }
 
 static gboolean
@@ -428,8 +445,8 @@ reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **
     return FALSE;
   claim_modules_to_come (fresh, config);
   if (!cf_config_check_unclaimed (config, error) || !check_listen (fresh, config, error)
-      || !check_networks (fresh->trusted_networks, config, "trusted_networks", error)
-      || !set_tls (server->net, fresh, config, error) || !set_limits (server->net, fresh, config, error))
+      || !check_all_networks (fresh, config, error) || !set_tls (server->net, fresh, config, error)
+      || !set_limits (server->net, fresh, config, error))
     return FALSE;
   if (fresh->tls_certificate == NULL && cf_net_has_tls (server->net))
     g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");

@@ -80,7 +80,8 @@ const CtlCommand ctl_commands[] = {
     "as it is." },
   { "who", "", 0, CTL_OPT_SERVER | CTL_OPT_BY, ctl_who,
     "Show the sessions of the running server",
-    "Of each: its number, protocol, whether it has TLS, since when it is there, octets received and "
+    "Of each: its number, protocol, tls or clear (proxy: TLS up to a proxy that is believed, "
+    "[server] proxy_tls), since when it is there, octets received and "
     "sent, the peer, and the user, or - where nobody is logged in yet. An import or export that runs "
     "is a session as well. With --by, how many sessions each user or address has, most first; IPv6 "
     "addresses by their first 64 bits, as [server] connections_per_address counts them." },
@@ -94,7 +95,7 @@ const CtlCommand ctl_commands[] = {
     "Lines of NAME and NUMBER, counted since the server started; more may be added.\n\n"
     "  connections_open      now, this one included\n"
     "  connections_accepted  this one included\n"
-    "  connections_refused   beyond connections_per_address\n"
+    "  connections_refused   beyond connections_per_address, or not as a proxy's must be\n"
     "  addresses             that have connections now; of IPv6 each /64 is one\n"
     "  sessions              of clients that are logged in now\n"
     "  accounts              that have such a session\n"

@@ -13,7 +13,7 @@ cmd_starttls (CfCommandCall *call, GError **error)
 
   if (!cf_input_end (cf_call_get_input (call), error))
     return CF_RUN_ERROR;
-  if (cf_session_is_tls (session)) {
+  if (cf_session_is_tls (session) || cf_conn_get_peer (session->conn)->proxy_tls) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "TLS is on already");
     return CF_RUN_ERROR;
   }

@@ -50,7 +50,8 @@ static const CfCommand commands[] = {
 static gboolean
 starttls_visible (CfSession *session, GString *out_text)
 {
-  return !cf_session_is_tls (session) && cf_net_has_tls (cf_conn_get_net (session->conn));
+  return !cf_session_is_tls (session) && !cf_conn_get_peer (session->conn)->proxy_tls
+         && cf_net_has_tls (cf_conn_get_net (session->conn));
 }
 
 static gboolean

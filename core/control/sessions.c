@@ -37,13 +37,16 @@ who_one (const CfConnInfo *info, gpointer user_data)
   g_autofree char *out = g_strdup_printf ("%" G_GUINT64_FORMAT, info->bytes_out);
 
   if (is_session (info))
-    cf_control_reply (control, number, info->protocol, info->tls ? "tls" : "clear", since, in, out,
-                      info->peer, info->label, NULL);
+    cf_control_reply (control, number, info->protocol,
+                      info->tls         ? "tls"
+                      : info->proxy_tls ? "proxy"
+                                        : "clear",
+                      since, in, out, info->peer, info->label, NULL);
   return TRUE;
 }
 
-/* Each data line: number, protocol, "tls" or "clear", since when in microseconds since the epoch, octets in,
- * octets out, peer, user ("": not logged in). */
+/* Each data line: number, protocol, "tls", "proxy" (TLS up to a proxy) or "clear", since when in microseconds
+ * since the epoch, octets in, octets out, peer, user ("": not logged in). */
 gboolean
 cf_control_who (CfControl *control, char **args, GError **error)
 {

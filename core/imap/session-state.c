@@ -39,14 +39,15 @@ static void
 session_log_login (CfSession *session)
 {
   g_autofree char *tls = cf_conn_dup_tls_description (session->conn);
-  const char *actor = session->identity.actor;
+  const char *actor = session->identity.actor, *proxy = cf_conn_get_peer (session->conn)->proxy;
 
   cf_log (G_LOG_LEVEL_INFO,
           &(CfLogContext){ .session = cf_session_get_number (session),
                            .user = session->identity.user,
                            .peer = cf_session_get_peer (session) },
-          "Logged in %s%s%s%s%s", tls != NULL ? "under " : "", tls != NULL ? tls : "in clear",
-          actor != NULL ? ", " : "", actor != NULL ? actor : "", actor != NULL ? " acts for it" : "");
+          "Logged in %s%s%s%s%s%s%s", tls != NULL ? "under " : "", tls != NULL ? tls : "in clear",
+          actor != NULL ? ", " : "", actor != NULL ? actor : "", actor != NULL ? " acts for it" : "",
+          proxy != NULL ? ", through the proxy " : "", proxy != NULL ? proxy : "");
 }
 
 gboolean
@@ -107,7 +108,7 @@ cf_session_is_private (CfSession *session)
 {
   const char *plaintext = cf_settings_get ()->plaintext_login;
 
-  if (cf_conn_is_tls (session->conn))
+  if (cf_conn_is_tls (session->conn) || cf_conn_get_peer (session->conn)->proxy_tls)
     return TRUE;
   if (g_strcmp0 (plaintext, "always") == 0)
     return TRUE;

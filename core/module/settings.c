@@ -35,7 +35,7 @@ static CfSettings settings;
 static const CfConfigKey server_keys[] = {
   LIST_KEY ("listen", listen, "imap://127.0.0.1:1143", RESTART,
     "Where clients connect: imap://ADDRESS:PORT, imaps://ADDRESS:PORT, imap+unix:/PATH; "
-    "0.0.0.0, [::]: all addresses"),
+    "0.0.0.0, [::]: all addresses; imap+proxy://, imaps+proxy://: where proxies do (PROXY protocol, version 2)"),
   LIST_KEY ("modules", modules, "", RESTART,
     "Modules to load, in this order"),
   FILE_KEY ("tls_certificate", tls_certificate, "", RELOAD,
@@ -65,6 +65,10 @@ static const CfConfigKey server_keys[] = {
     "Thousands of users can be behind one address; 0: no limit"),
   LIST_KEY ("trusted_networks", trusted_networks, "", RELOAD,
     "Networks without connections_per_address, such as those of a web mail: 192.0.2.0/24;2001:db8::/32"),
+  LIST_KEY ("proxy_networks", proxy_networks, "", RELOAD,
+    "Addresses of the proxies that may connect to +proxy:// listeners and say who their clients are"),
+  BOOLEAN_KEY ("proxy_tls", proxy_tls, "false", RELOAD,
+    "Take a client for one under TLS when such a proxy says that it came to it by TLS"),
   DURATION_KEY ("drain_time", drain_time, "10s", 0, HOUR, RELOAD,
     "How long sessions may take to finish when the server ends"),
 };

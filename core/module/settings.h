@@ -26,7 +26,8 @@ typedef struct {
   gint64 workers; /* 0: by the number of cores */
   gint64 max_connections;
   gint64 connections_per_account, connections_per_address; /* 0: no limit */
-  char **trusted_networks;                                 /* main thread only; reloadable */
+  char **trusted_networks, **proxy_networks;               /* main thread only; reloadable */
+  gboolean proxy_tls;                                      /* proxies are believed that clients had TLS */
   gint64 drain_time;
 
   /* [imap] */

@@ -1,4 +1,4 @@
-/* core/net/admission.c - who may connect: how many connections an address may have.
+/* core/net/admission.c - who may connect: how many connections an address may have, and which are proxies.
  *
  * Asked by a connection's first turn, before TLS, so that a flood from one address costs no handshakes. What
  * is counted is given back where the connection's slot is, which every end comes through.
@@ -13,7 +13,8 @@ struct _CfAdmission {
   CfTally *tally;
   _Atomic guint per_address; /* 0: no limit */
   pthread_mutex_t mutex;     /* of the pointers below, for as long as they are looked at */
-  CfIpNetworks *trusted;
+  CfIpNetworks *trusted, *proxies;
+  _Atomic gboolean believe_tls;
 };
 
 CfAdmission *
@@ -31,42 +32,71 @@ cf_admission_free (CfAdmission *admission)
 {
   cf_tally_free (admission->tally);
   cf_ip_networks_free (admission->trusted);
+  cf_ip_networks_free (admission->proxies);
   pthread_mutex_destroy (&admission->mutex);
   g_free (admission);
 }
 
-gboolean
-cf_net_set_limits (CfNet *net, const CfNetLimits *limits, GError **error)
+static gboolean
+admission_set_networks (CfAdmission *admission, CfIpNetworks **place, char *const *list, GError **error)
 {
-  CfAdmission *admission = net->admission;
-  g_autoptr (CfIpNetworks) trusted = NULL;
+  g_autoptr (CfIpNetworks) fresh = NULL;
 
-  if (limits->trusted != NULL && (trusted = cf_ip_networks_parse (limits->trusted, error)) == NULL)
+  if (list != NULL && (fresh = cf_ip_networks_parse (list, error)) == NULL)
     return FALSE;
-  atomic_store (&admission->per_address, limits->per_address);
   pthread_mutex_lock (&admission->mutex);
   {
-    CfIpNetworks *old = admission->trusted;
-    admission->trusted = g_steal_pointer (&trusted);
-    trusted = old; /* freed on the way out */
+    CfIpNetworks *old = *place;
+    *place = fresh;
+    fresh = old; /* freed on the way out */
   }
   pthread_mutex_unlock (&admission->mutex);
   return TRUE;
 }
 
-static gboolean
-admission_trusts (CfAdmission *admission, const CfIp *ip)
+gboolean
+cf_net_set_limits (CfNet *net, const CfNetLimits *limits, GError **error)
 {
-  gboolean trusted;
-
-  pthread_mutex_lock (&admission->mutex);
-  trusted = cf_ip_networks_contain (admission->trusted, ip);
-  pthread_mutex_unlock (&admission->mutex);
-  return trusted;
+  if (!admission_set_networks (net->admission, &net->admission->trusted, limits->trusted, error))
+    return FALSE;
+  atomic_store (&net->admission->per_address, limits->per_address);
+  return TRUE;
 }
 
+gboolean
+cf_net_set_proxies (CfNet *net, const CfNetProxies *proxies, GError **error)
+{
+  if (!admission_set_networks (net->admission, &net->admission->proxies, proxies->networks, error))
+    return FALSE;
+  atomic_store (&net->admission->believe_tls, proxies->believe_tls);
+  return TRUE;
+}
+
+static gboolean
+admission_contains (CfAdmission *admission, CfIpNetworks *const *place, const CfIp *ip)
+{
+  gboolean contains;
+
+  pthread_mutex_lock (&admission->mutex);
+  contains = cf_ip_networks_contain (*place, ip);
+  pthread_mutex_unlock (&admission->mutex);
+  return contains;
+}
+
+gboolean
+cf_admission_is_proxy (CfConn *conn, gboolean *out_tls)
+{
+  CfAdmission *admission = conn->net->admission;
+  CfIp ip;
+
+  *out_tls = atomic_load (&admission->believe_tls);
+  return !cf_ip_parse (conn->peer.address, &ip) || admission_contains (admission, &admission->proxies, &ip);
+}
+
+/* ---- Counting ---------------------------------------------------------------------------------------- */
+
 /* Counts @conn for its address. FALSE: that one has too many. A peer without an IP address is on a unix
- * socket, which its permissions guard. */
+ * socket, which its permissions guard; a proxy that speaks for nobody only asks how the server does. */
 gboolean
 cf_admission_enter (CfConn *conn)
 {
@@ -74,9 +104,9 @@ cf_admission_enter (CfConn *conn)
   guint max = atomic_load (&admission->per_address), n_log;
   CfIp ip, site;
 
-  if (!cf_ip_parse (conn->peer.address, &ip))
+  if (!cf_ip_parse (conn->peer.address, &ip) || (conn->proxied && conn->peer.proxy == NULL))
     return TRUE;
-  if (max != 0 && admission_trusts (admission, &ip))
+  if (max != 0 && admission_contains (admission, &admission->trusted, &ip))
     max = 0;
   site = cf_ip_get_site (&ip);
   conn->tally_entry = cf_tally_enter (admission->tally, &site, sizeof site, max, &n_log);
@@ -99,6 +129,22 @@ cf_admission_leave (CfConn *conn)
   if (conn->tally_entry != NULL)
     cf_tally_leave (conn->net->admission->tally, conn->tally_entry);
   conn->tally_entry = NULL;
+}
+
+gboolean
+cf_admission_note_refusal (CfConn *conn, char kind)
+{
+  struct {
+    CfIp site;
+    char kind;
+  } key = { .kind = kind };
+  CfIp ip = { 0 };
+  guint n_log;
+
+  if (cf_ip_parse (conn->peer.address, &ip))
+    key.site = cf_ip_get_site (&ip);
+  cf_tally_refuse (conn->net->admission->tally, &key, sizeof key, &n_log);
+  return n_log > 0;
 }
 
 /* Says why, where that can be said in clear, and no more: to linger for a client like this one would be what

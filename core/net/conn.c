@@ -51,7 +51,7 @@ conn_publish (CfConn *conn, const CfConnCard *card)
 }
 
 static void
-conn_init (CfConn *conn, int fd, const CfProtocol *protocol, gboolean tls)
+conn_init (CfConn *conn, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied)
 {
   CfConnCard card = { .id = atomic_fetch_add (&conn->net->last_id, 1) + 1,
                       .since = g_get_real_time (),
@@ -62,6 +62,7 @@ conn_init (CfConn *conn, int fd, const CfProtocol *protocol, gboolean tls)
   conn->last = CF_RUN_DONE;
   conn->held = 0;
   conn->implicit_tls = tls != FALSE;
+  conn->proxied = proxied != FALSE;
   conn->tls_wanted = conn->own_deadline = conn->eof = conn->more_input = FALSE;
   conn->drain_told = conn->hangup_told = FALSE;
   atomic_store (&conn->deadline, 0);
@@ -71,9 +72,28 @@ conn_init (CfConn *conn, int fd, const CfProtocol *protocol, gboolean tls)
   conn_publish (conn, &card);
 }
 
+/* What a proxy has said of the client; @address NULL: it came to it over a unix socket. */
+void
+cf_conn_set_peer (CfConn *conn, const CfSockaddr *address, gboolean proxy_tls)
+{
+  g_autofree char *text = address != NULL ? cf_sockaddr_to_string (address, TRUE) : g_strdup ("unix");
+  CfConnCard card = conn->card;
+
+  g_free ((char *) conn->peer.proxy);
+  conn->peer.proxy = conn->peer.address;
+  conn->peer.address = address != NULL ? cf_sockaddr_to_string (address, FALSE) : g_strdup ("unix");
+  conn->peer.proxy_tls = proxy_tls;
+  conn->peer.local = FALSE;
+  conn->peer.uid = -1;
+  card.proxy_tls = proxy_tls != FALSE;
+  memset (card.peer, 0, sizeof card.peer);
+  g_strlcpy (card.peer, text, sizeof card.peer);
+  conn_publish (conn, &card);
+}
+
 /* A connection on @fd, which is taken over on success; owned by the caller, in epoll but not armed. */
 CfConn *
-cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error)
+cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied, GError **error)
 {
   CfConn *conn = cf_slot_acquire (net);
   struct epoll_event event = { .events = EPOLLONESHOT };
@@ -83,7 +103,7 @@ cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GErro
     g_set_error_literal (error, CF_ERROR, CF_ERROR_LIMIT, "Too many connections");
     return NULL;
   }
-  conn_init (conn, fd, protocol, tls);
+  conn_init (conn, fd, protocol, tls, proxied);
   event.data.u64 = cf_slot_get_ref (conn);
   if (epoll_ctl (net->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
     saved = errno;
@@ -123,6 +143,7 @@ cf_conn_destroy (CfConn *conn)
   close (conn->fd);
   conn->fd = -1;
   g_free ((char *) g_steal_pointer (&conn->peer.address));
+  g_free ((char *) g_steal_pointer (&conn->peer.proxy));
   conn->worker = NULL;
   atomic_store (&conn->deadline, 0); /* nothing for the sweep in a free slot */
   cf_slot_release (conn);

@@ -36,12 +36,9 @@ endpoint_set_scheme (CfEndpoint *endpoint, const char *scheme, const CfProtocol 
 }
 
 static gboolean
-endpoint_parse_unix (CfEndpoint *endpoint, const char *text, const char *colon,
+endpoint_parse_unix (CfEndpoint *endpoint, const char *text, const char *colon, const char *scheme,
                      const CfProtocol *const *protocols, GError **error)
 {
-  gsize length = (gsize) (colon - text);
-  g_autofree char *scheme
-      = length == strlen ("unix") ? g_strdup ("control") : g_strndup (text, length - strlen ("+unix"));
   struct sockaddr_un sun;
 
   if (!endpoint_set_scheme (endpoint, scheme, protocols) || endpoint->tls)
@@ -91,17 +88,32 @@ endpoint_parse_host (CfEndpoint *endpoint, const char *text, const char *authori
   return endpoint_parse_port (endpoint, text, rest + 1, error);
 }
 
+/* Cuts @suffix off @scheme. FALSE: it does not end so. */
+static gboolean
+take_suffix (char *scheme, const char *suffix)
+{
+  if (!g_str_has_suffix (scheme, suffix))
+    return FALSE;
+  scheme[strlen (scheme) - strlen (suffix)] = '\0';
+  return TRUE;
+}
+
 gboolean
 cf_endpoint_parse (const char *text, const CfProtocol *const *protocols, CfEndpoint *out, GError **error)
 {
   g_auto (CfEndpoint) endpoint = { 0 };
   const char *colon = strchr (text, ':');
   g_autofree char *scheme = colon != NULL ? g_strndup (text, (gsize) (colon - text)) : NULL;
+  gboolean unix_socket;
 
   if (scheme == NULL)
     return endpoint_fail (text, "it looks like imap://HOST:PORT or unix:/PATH", error);
-  if (strcmp (scheme, "unix") == 0 || g_str_has_suffix (scheme, "+unix")) {
-    if (!endpoint_parse_unix (&endpoint, text, colon, protocols, error))
+  unix_socket = strcmp (scheme, "unix") == 0 || take_suffix (scheme, "+unix");
+  endpoint.proxied = take_suffix (scheme, "+proxy");
+  if (unix_socket) {
+    const char *name = strcmp (scheme, "unix") == 0 ? "control" : scheme;
+
+    if (!endpoint_parse_unix (&endpoint, text, colon, name, protocols, error))
       return FALSE;
   } else {
     if (!g_str_has_prefix (colon, "://"))
@@ -125,14 +137,15 @@ cf_endpoint_clear (CfEndpoint *endpoint)
 }
 
 gboolean
-cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gboolean *out_tls, GError **error)
+cf_net_check_listen (const char *text, const CfProtocol *const *protocols, CfNetListenNeeds *out_needs,
+                     GError **error)
 {
   g_auto (CfEndpoint) endpoint = { 0 };
 
   if (!cf_endpoint_parse (text, protocols, &endpoint, error))
     return FALSE;
-  if (out_tls != NULL)
-    *out_tls = endpoint.tls;
+  out_needs->tls = endpoint.tls;
+  out_needs->proxies = endpoint.proxied && endpoint.path == NULL;
   return TRUE;
 }
 

@@ -19,7 +19,7 @@ typedef struct {
   CfNet *net;
   int fd;
   const CfProtocol *protocol;
-  gboolean tls;
+  gboolean tls, proxied;
   char *text;          /* with the actual port */
   char *path;          /* of a unix socket file to remove at the end, or NULL */
   GSource *source;     /* NULL: not accepting */
@@ -101,7 +101,7 @@ listener_accept (int listening_fd, GIOCondition condition, gpointer data)
       continue; /* what went wrong with that one client is reported here: accept(2) */
 
     socket_tune (fd);
-    if (cf_net_attach_fd (net, fd, listener->protocol, listener->tls, &error) == 0)
+    if (cf_net_adopt (net, fd, listener->protocol, listener->tls, listener->proxied, &error) == 0)
       return listener_give_up (listener, error->message);
     listener->complained = FALSE;
   }
@@ -219,18 +219,21 @@ listener_add (CfNet *net, int fd, const CfEndpoint *endpoint, gboolean handed)
 {
   CfListener *listener = g_new0 (CfListener, 1);
   g_autofree char *where = NULL;
+  const char *proxied = endpoint->proxied ? "+proxy" : "";
   CfSockaddr actual;
 
   listener->net = net;
   listener->fd = fd;
   listener->protocol = endpoint->protocol;
   listener->tls = endpoint->tls;
+  listener->proxied = endpoint->proxied;
   if (endpoint->path != NULL) {
     listener->path = handed ? NULL : g_strdup (endpoint->path);
-    listener->text = g_strdup_printf ("%s+unix:%s", endpoint->protocol->name, endpoint->path);
+    listener->text = g_strdup_printf ("%s%s+unix:%s", endpoint->protocol->name, proxied, endpoint->path);
   } else {
     where = sockaddr_of_fd (fd, &actual) ? cf_sockaddr_to_string (&actual, TRUE) : g_strdup ("unknown");
-    listener->text = g_strdup_printf ("%s%s://%s", endpoint->protocol->name, endpoint->tls ? "s" : "", where);
+    listener->text
+        = g_strdup_printf ("%s%s%s://%s", endpoint->protocol->name, endpoint->tls ? "s" : "", proxied, where);
   }
   g_ptr_array_add (net->listeners, listener);
 }

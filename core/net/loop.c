@@ -202,6 +202,8 @@ config_fill_defaults (CfNetConfig *config)
     config->low_water = config->high_water / 4;
   if (config->handshake_ms == 0)
     config->handshake_ms = 30 * 1000;
+  if (config->proxy_ms == 0)
+    config->proxy_ms = 5 * 1000;
   if (config->linger_ms == 0)
     config->linger_ms = 5 * 1000;
   if (config->backlog == 0)
@@ -345,7 +347,7 @@ cf_net_free (CfNet *net)
 /* ---- Connections from outside ---------------------------------------------------------------------- */
 
 CfConnRef
-cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error)
+cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied, GError **error)
 {
   CfConn *conn = NULL;
   CfConnRef ref;
@@ -357,7 +359,7 @@ cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, 
   else if (!g_unix_set_fd_nonblocking (fd, TRUE, NULL))
     g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Not a usable socket: %s", g_strerror (errno));
   else
-    conn = cf_conn_new (net, fd, protocol, tls, error);
+    conn = cf_conn_new (net, fd, protocol, tls, proxied, error);
 
   if (conn == NULL) {
     close_if_open (fd);
@@ -366,6 +368,12 @@ cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, 
   ref = cf_slot_get_ref (conn);
   cf_slot_arm_for_work (conn); /* its first turn */
   return ref;
+}
+
+CfConnRef
+cf_net_attach_fd (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error)
+{
+  return cf_net_adopt (net, fd, protocol, tls, FALSE, error);
 }
 
 /* ---- What others may know -------------------------------------------------------------------------- */
@@ -428,6 +436,7 @@ cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data)
     info.peer = copy.card.peer;
     info.label = copy.card.label;
     info.tls = copy.card.tls != 0;
+    info.proxy_tls = copy.card.proxy_tls != 0;
     info.since = copy.card.since;
     info.bytes_in = atomic_load_explicit (&conn->bytes_in, memory_order_relaxed);
     info.bytes_out = atomic_load_explicit (&conn->bytes_out, memory_order_relaxed);

@@ -28,6 +28,7 @@ typedef struct {
   gsize low_water;       /* octets of output at which MORE runs again; 0: a quarter of high_water */
   guint handshake_ms;    /* milliseconds for a TLS handshake; 0: 30 s. Within STARTTLS the session's own
                           * timeout stays in force if it is set */
+  guint proxy_ms;        /* milliseconds that a proxy has for its header; 0: 5 s */
   guint linger_ms;       /* milliseconds that a closing connection has to take its last output; 0: 5 s */
   int backlog;           /* of listening sockets; 0: SOMAXCONN */
   guint unix_mode;       /* permissions of unix sockets; 0: 0660 */
@@ -82,6 +83,16 @@ typedef struct {
  * thread, at any time. */
 gboolean cf_net_set_limits (CfNet *net, const CfNetLimits *limits, GError **error);
 
+/* Who may connect to listeners for proxies ("imap+proxy://..."), and speak for clients there by the PROXY
+ * protocol, version 2. Unix sockets are guarded by their permissions. May change while the loop runs. */
+typedef struct {
+  char *const *networks; /* NULL: none */
+  gboolean believe_tls;  /* what it says of the client's TLS counts */
+} CfNetProxies;
+
+/* As cf_net_set_limits(). */
+gboolean cf_net_set_proxies (CfNet *net, const CfNetProxies *proxies, GError **error);
+
 /* The calling worker's number from 0; -1 on any other thread. */
 int cf_net_get_worker_index (void);
 /* What config.worker_start returned for the calling worker; NULL on any other thread. */
@@ -98,7 +109,7 @@ typedef struct {
   guint64 open;         /* connections now */
   guint64 accepted;     /* connections since the start, attached ones included */
   guint64 tls_failures; /* handshakes that did not succeed */
-  guint64 refused;      /* connections beyond CfNetLimits */
+  guint64 refused;      /* connections beyond CfNetLimits, or not as a proxy's must be */
   guint64 addresses;    /* that have connections now, as CfNetLimits counts them */
   guint64 bytes_in, bytes_out;
 } CfNetCounters;
@@ -113,7 +124,8 @@ typedef struct {
   const char *peer;  /* as in CfPeer.text */
   const char *label; /* as set by cf_conn_set_label(); "" before */
   gboolean tls;
-  gint64 since; /* microseconds since the epoch */
+  gboolean proxy_tls; /* as in CfPeer */
+  gint64 since;       /* microseconds since the epoch */
   guint64 bytes_in, bytes_out;
 } CfConnInfo;
 
@@ -131,6 +143,8 @@ void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
  *   imaps://...            implicit TLS; cf_net_set_tls() comes first
  *   imap+unix:/path        a unix socket
  *   unix:/path             the same as control+unix:/path
+ *   imaps+proxy://...      a proxy connects, and says first who the client is (cf_net_set_proxies());
+ *   imap+proxy+unix:/path  likewise with the others
  *
  * A host name is looked up (it may give several sockets), an empty host ("imap://:143") is every address.
  * IPv6 sockets are V6ONLY. Port 0 takes a free one. A unix socket file nobody answers on is replaced.
@@ -142,10 +156,15 @@ void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
  * message names @text and the cause. Main thread, before cf_net_start(). */
 gboolean cf_net_listen (CfNet *net, const char *text, const CfProtocol *const *protocols, GError **error);
 
-/* Whether cf_net_listen() would find @text well formed; opens and looks up nothing. *@out_tls, which may be
- * NULL: it asks for implicit TLS. CF_ERROR_BAD as there. */
-gboolean cf_net_check_listen (const char *text, const CfProtocol *const *protocols, gboolean *out_tls,
-                              GError **error);
+/* What a listen text asks for, besides an address. */
+typedef struct {
+  gboolean tls;     /* implicit TLS */
+  gboolean proxies; /* connections of proxies, not on a unix socket */
+} CfNetListenNeeds;
+
+/* Whether cf_net_listen() would find @text well formed; opens and looks up nothing. CF_ERROR_BAD as there. */
+gboolean cf_net_check_listen (const char *text, const CfProtocol *const *protocols,
+                              CfNetListenNeeds *out_needs, GError **error);
 
 /* What is listened on, with actual ports, in the order of cf_net_listen(), in its syntax
  * ("imap://127.0.0.1:40123"). A NULL-terminated array; the caller frees (g_strfreev). Main thread. */

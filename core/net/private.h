@@ -49,6 +49,7 @@ typedef struct {
 
 typedef enum {
   CF_PHASE_NEW,       /* no turn yet */
+  CF_PHASE_PROXY,     /* a proxy is to say who the client is */
   CF_PHASE_HANDSHAKE, /* the protocol sees nothing */
   CF_PHASE_OPEN,
   CF_PHASE_CLOSING, /* sends the rest of the output */
@@ -61,6 +62,7 @@ typedef struct {
   gint64 since;
   const CfProtocol *protocol;
   guint64 tls;
+  guint64 proxy_tls;
   char peer[72];
   char label[128];
 } CfConnCard;
@@ -91,6 +93,7 @@ struct _CfConn {
   CfRun last; /* run's last answer */
   guint held; /* reasons that wait: for the handshake, or for output to drain */
   guint implicit_tls : 1;
+  guint proxied : 1;      /* the listener is for proxies */
   guint tls_wanted : 1;   /* start_tls was called; begins when the output is sent */
   guint own_deadline : 1; /* the deadline is the handshake's, not the session's */
   guint eof : 1;          /* the client's end has been read */
@@ -141,6 +144,11 @@ struct _CfNet {
   _Atomic guint64 last_id, n_open, n_accepted, n_tls_failures;
 };
 
+typedef struct {
+  struct sockaddr_storage storage;
+  socklen_t length;
+} CfSockaddr;
+
 /* slot.c */
 CfConn *cf_slot_acquire (CfNet *net);
 void cf_slot_release (CfConn *conn);
@@ -154,7 +162,9 @@ CfConn *cf_slot_pop_ready (CfNet *net);
 void cf_slot_free_all (CfNet *net);
 
 /* conn.c */
-CfConn *cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, GError **error);
+CfConn *cf_conn_new (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied,
+                     GError **error);
+void cf_conn_set_peer (CfConn *conn, const CfSockaddr *address, gboolean proxy_tls);
 void cf_conn_end_session (CfConn *conn);
 void cf_conn_destroy (CfConn *conn);
 
@@ -164,7 +174,31 @@ void cf_admission_free (CfAdmission *admission);
 gboolean cf_admission_enter (CfConn *conn);
 void cf_admission_leave (CfConn *conn);
 void cf_admission_refuse (CfConn *conn);
+/* Whether a refusal of @conn, not for its number, is to be logged; counts it. Refusals of different @kind,
+ * any character, are logged apart. */
+gboolean cf_admission_note_refusal (CfConn *conn, char kind);
+/* Whether @conn's peer may speak for others; *@out_tls: and is believed when it says that they came by TLS.
+ */
+gboolean cf_admission_is_proxy (CfConn *conn, gboolean *out_tls);
 void cf_admission_get_counters (CfAdmission *admission, CfNetCounters *out);
+
+/* proxy.c */
+typedef enum {
+  CF_PROXY_STEP_READ, /* wait for input */
+  CF_PROXY_STEP_DONE, /* who it is is known */
+  CF_PROXY_STEP_DEAD,
+} CfProxyStep;
+/* For a connection to a proxies' listener; DONE, to go on, or DEAD. */
+CfProxyStep cf_proxy_begin (CfConn *conn);
+CfProxyStep cf_proxy_read (CfConn *conn);
+void cf_proxy_time_out (CfConn *conn);
+/* Whether the first input of @conn, whose listener is not for proxies, is what one would send; it is then
+ * logged. */
+gboolean cf_proxy_is_misdirected (CfConn *conn);
+
+/* loop.c */
+CfConnRef cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied,
+                        GError **error);
 
 /* turn.c */
 gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);
@@ -213,15 +247,11 @@ GArray *cf_activation_take (void);
 typedef struct {
   const CfProtocol *protocol;
   gboolean tls;
-  char *path; /* of a unix socket, or NULL */
-  char *host; /* without brackets; NULL: every address */
+  gboolean proxied; /* a proxy says who the client is */
+  char *path;       /* of a unix socket, or NULL */
+  char *host;       /* without brackets; NULL: every address */
   guint16 port;
 } CfEndpoint;
-
-typedef struct {
-  struct sockaddr_storage storage;
-  socklen_t length;
-} CfSockaddr;
 
 gboolean cf_endpoint_parse (const char *text, const CfProtocol *const *protocols, CfEndpoint *out,
                             GError **error);

@@ -3,8 +3,8 @@
  * A turn is everything a worker does between taking a connection and arming it again. It steps through the
  * phases until one says what to be armed for, or that the connection is dead:
  *
- *   NEW -> (HANDSHAKE) -> OPEN -> CLOSING -> LINGER -> dead
- *               ^-- STARTTLS --'
+ *   NEW -> (PROXY) -> (HANDSHAKE) -> OPEN -> CLOSING -> LINGER -> dead
+ *                          ^-- STARTTLS --'
  *
  * Reading stops when the protocol has more to say (MORE), waits (WAIT), or its output is not being taken, so
  * a client that does not read costs its buffer and nothing else. A turn makes a bounded number of runs, then
@@ -175,7 +175,35 @@ turn_admit (CfConn *conn)
 static Step
 phase_new (CfConn *conn, Turn *turn)
 {
-  return turn_admit (conn);
+  if (!conn->proxied)
+    return turn_admit (conn);
+  if (cf_proxy_begin (conn) == CF_PROXY_STEP_DEAD)
+    return STEP_DEAD;
+  cf_conn_set_timeout (conn, conn->net->config.proxy_ms);
+  conn->phase = CF_PHASE_PROXY;
+  return STEP_AGAIN;
+}
+
+static Step
+phase_proxy (CfConn *conn, Turn *turn)
+{
+  conn->held |= turn->reasons & ~(guint) (CF_WAKE_TIMEOUT | CF_WAKE_KICK);
+  if (turn->reasons & CF_WAKE_TIMEOUT)
+    cf_proxy_time_out (conn);
+  if (turn->reasons & (CF_WAKE_TIMEOUT | CF_WAKE_KICK))
+    return STEP_DEAD;
+  turn->reasons = 0;
+  switch (cf_proxy_read (conn)) {
+  case CF_PROXY_STEP_READ:
+    turn->interest = EPOLLIN;
+    return STEP_ARM;
+  case CF_PROXY_STEP_DONE:
+    cf_conn_set_timeout (conn, 0);
+    return turn_admit (conn);
+  case CF_PROXY_STEP_DEAD:
+    break;
+  }
+  return STEP_DEAD;
 }
 
 static Step
@@ -268,7 +296,7 @@ turn_run (CfConn *conn, Turn *turn, guint reasons)
 static Step
 phase_open (CfConn *conn, Turn *turn)
 {
-  gboolean news = FALSE;
+  gboolean news = FALSE, first;
   guint reasons;
 
   if (!turn_flush (conn, turn))
@@ -288,7 +316,10 @@ phase_open (CfConn *conn, Turn *turn)
   if (turn->runs >= TURN_MAX_RUNS || (turn->runs > 0 && turn->sent >= TURN_MAX_SENT))
     return turn_arm (conn, turn);
 
+  first = conn->tls == NULL && !conn->proxied && atomic_load (&conn->bytes_in) == 0;
   if (turn_wants_input (conn) && (turn->may_read || conn->more_input) && !turn_read (conn, turn, &news))
+    return STEP_DEAD;
+  if (first && news && cf_proxy_is_misdirected (conn))
     return STEP_DEAD;
   reasons = turn_take_reasons (conn, turn);
   if (news || reasons
@@ -344,8 +375,8 @@ gboolean
 cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest)
 {
   static Step (*const phases[]) (CfConn *, Turn *) = {
-    [CF_PHASE_NEW] = phase_new,         [CF_PHASE_HANDSHAKE] = phase_handshake, [CF_PHASE_OPEN] = phase_open,
-    [CF_PHASE_CLOSING] = phase_closing, [CF_PHASE_LINGER] = phase_linger,
+    [CF_PHASE_NEW] = phase_new,   [CF_PHASE_PROXY] = phase_proxy,     [CF_PHASE_HANDSHAKE] = phase_handshake,
+    [CF_PHASE_OPEN] = phase_open, [CF_PHASE_CLOSING] = phase_closing, [CF_PHASE_LINGER] = phase_linger,
   };
   Turn turn = { .reasons = reasons, .events = events, .may_read = again || events & EVENTS_INPUT };
   Step step;

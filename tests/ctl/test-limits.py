@@ -169,8 +169,8 @@ class Limits:
         self.limit(address=1)
         port = [int(text.rsplit(':', 1)[1]) for text in self.server.ready if text.startswith('imap://[::1]')][0]
         with socket.create_connection(('::1', port), 20) as one, socket.create_connection(('::1', port), 20) as other:
-            by = self.server.control('who', '--by', 'address').stdout
-            assert by.split() == ['1', '::/64'], by
+            tap.wait_until(lambda: self.server.control('who', '--by', 'address').stdout.split() == ['1', '::/64'],
+                           'one of them is left')
             assert one.makefile('rb').readline().startswith(b'* OK ')
             assert other.makefile('rb').readline().startswith(b'* BYE [LIMIT] ')
         self.wait_empty()

@@ -22,6 +22,7 @@ test_address_accepts (void)
     const CfProtocol *protocol;
     gboolean tls;
     guint port;
+    gboolean proxied;
   } cases[] = {
     { "imap://127.0.0.1:1143", "127.0.0.1", NULL, &imap, FALSE, 1143 },
     { "imap://127.0.0.1:1143/", "127.0.0.1", NULL, &imap, FALSE, 1143 },
@@ -31,6 +32,9 @@ test_address_accepts (void)
     { "imap://:0", NULL, NULL, &imap, FALSE, 0 },
     { "unix:/run/control", NULL, "/run/control", &control, FALSE, 0 },
     { "imap+unix:/run/i:map", NULL, "/run/i:map", &imap, FALSE, 0 },
+    { "imap+proxy://127.0.0.1", "127.0.0.1", NULL, &imap, FALSE, 143, TRUE },
+    { "imaps+proxy://[::1]:1993", "::1", NULL, &imap, TRUE, 1993, TRUE },
+    { "imap+proxy+unix:/run/imap", NULL, "/run/imap", &imap, FALSE, 0, TRUE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -44,6 +48,7 @@ test_address_accepts (void)
     g_assert_true (address.protocol == cases[i].protocol);
     g_assert_cmpint (address.tls, ==, cases[i].tls);
     g_assert_cmpuint (address.port, ==, cases[i].port);
+    g_assert_cmpint (address.proxied, ==, cases[i].proxied);
   }
 }
 
@@ -70,6 +75,12 @@ test_address_rejects (void)
     "imap://a b:143",
     "imapss://127.0.0.1:1",
     "imap://u@host:1",
+    "imap+proxy:/x",
+    "imap+unix+proxy:/x",
+    "+proxy://127.0.0.1:1",
+    "proxy://127.0.0.1:1",
+    "imap+proxys://127.0.0.1:1",
+    "imap+proxy+proxy://127.0.0.1:1",
   };
   g_autofree char *long_path = g_strnfill (200, 'x'), *long_text = g_strconcat ("unix:/", long_path, NULL);
 

@@ -132,6 +132,10 @@ typedef struct {
   const char *address;
   gboolean local; /* a unix socket or a loopback address */
   gint64 uid;     /* of a unix socket's peer; -1 otherwise */
+  /* Where a proxy has told who the client is: text and address are the client's, this is the proxy's address.
+   * NULL: no proxy, or the proxy itself. Nothing that comes through a proxy is local. */
+  const char *proxy;
+  gboolean proxy_tls; /* the client came to the proxy by TLS, and the proxy is believed */
 } CfPeer;
 
 /* Borrowed, constant for the life of the connection. */
