@@ -97,21 +97,43 @@ clear_tables (void)
   cf_settings_unload ();
 }
 
+gboolean
+cf_server_foreach_config_group (const char *config_path, CfConfigGroupFunc func, gpointer user_data,
+                                GError **error)
+{
+  g_autoptr (CfConfig) config = NULL;
+  gboolean good;
+
+  if (config_path != NULL && (config = cf_config_load (config_path, error)) == NULL)
+    return FALSE;
+  good = fill_tables (config, error);
+  if (good) {
+    cf_settings_foreach_group (func, user_data);
+    cf_registry_foreach_group (func, user_data);
+  }
+  clear_tables ();
+  return good;
+}
+
+/* A module's group is commented out too, as a file may not hold the group of a module that it does not load.
+ */
+static void
+describe_group (const CfConfigGroup *group, gpointer user_data)
+{
+  GString *out = user_data;
+
+  g_string_append_printf (out, "%s[%s]\n\n", group->summary != NULL ? "#" : "", group->name);
+  cf_config_describe (out, group->keys, group->row_size, group->n);
+}
+
 char *
 cf_server_describe_config (const char *config_path, GError **error)
 {
-  g_autoptr (CfConfig) config = NULL;
-  GString *text = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
 
-  if (config_path != NULL && (config = cf_config_load (config_path, error)) == NULL)
+  if (!cf_server_foreach_config_group (config_path, describe_group, text, error))
     return NULL;
-  if (fill_tables (config, error)) {
-    text = g_string_new (NULL);
-    cf_settings_describe (text);
-    cf_registry_describe_config (text);
-  }
-  clear_tables ();
-  return text != NULL ? g_string_free (text, FALSE) : NULL;
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
 /* ---- Checks ------------------------------------------------------------------------------------------ */

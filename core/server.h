@@ -5,7 +5,7 @@
 #ifndef CF_SERVER_H
 #define CF_SERVER_H
 
-#include <coffer/error.h>
+#include "module/config.h"
 
 G_BEGIN_DECLS
 
@@ -45,8 +45,11 @@ void cf_server_free (CfServer *server);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfServer, cf_server_free)
 
-/* All keys of core and modules as a configuration file, every key commented out: of the modules that
- * @config_path loads, or, when it is NULL, of all that are found. The caller frees. NULL: @error. */
+/* Calls @func for each group of keys, core's and the modules': of those that @config_path loads, or, when it
+ * is NULL, of all that are found. Instead of serving; no server may be there. */
+gboolean cf_server_foreach_config_group (const char *config_path, CfConfigGroupFunc func, gpointer user_data,
+                                         GError **error);
+/* The same as a configuration file, every key commented out. The caller frees. NULL: @error. */
 char *cf_server_describe_config (const char *config_path, GError **error);
 
 G_END_DECLS

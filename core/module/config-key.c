@@ -279,23 +279,33 @@ type_name (CfConfigType type)
 }
 
 void
+cf_config_key_dup_bounds (const CfConfigKey *key, char **out_low, char **out_high)
+{
+  gboolean is_number = key->type == CF_CONFIG_INTEGER || key->type == CF_CONFIG_DURATION;
+
+  *out_low = *out_high = NULL;
+  if (!is_number || !key_is_bounded (key))
+    return;
+  *out_low = format_number (key->minimum, key_units (key));
+  if (key->maximum != G_MAXINT64)
+    *out_high = format_number (key->maximum, key_units (key));
+}
+
+void
 cf_config_key_describe (const CfConfigKey *key, GString *out)
 {
   const char *text = key->default_text != NULL ? key->default_text : "";
+  g_autofree char *low = NULL, *high = NULL;
 
   g_string_append_printf (out, "# %s\n# %s", key->help != NULL ? key->help : key->name,
                           type_name (key->type));
   if (key->type == CF_CONFIG_CHOICE)
     g_string_append_printf (out, " %s", key->choices);
-  if ((key->type == CF_CONFIG_INTEGER || key->type == CF_CONFIG_DURATION) && key_is_bounded (key)) {
-    g_autofree char *low = format_number (key->minimum, key_units (key));
-    g_autofree char *high = format_number (key->maximum, key_units (key));
-
-    if (key->maximum == G_MAXINT64)
-      g_string_append_printf (out, ", at least %s", low);
-    else
-      g_string_append_printf (out, ", %s to %s", low, high);
-  }
+  cf_config_key_dup_bounds (key, &low, &high);
+  if (low != NULL && high == NULL)
+    g_string_append_printf (out, ", at least %s", low);
+  else if (low != NULL)
+    g_string_append_printf (out, ", %s to %s", low, high);
   g_string_append_printf (out, "; default: %s%s\n", *text ? text : "none",
                           key->reloadable ? "; SIGHUP re-reads it" : "");
   g_string_append_printf (out, "#%s =%s%s\n\n", key->name, *text ? " " : "", text);

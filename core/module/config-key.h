@@ -29,6 +29,8 @@ void cf_config_key_store (const CfConfigKey *key, gpointer base, CfConfigValue *
 void cf_config_key_clear (const CfConfigKey *key, gpointer base);
 gboolean cf_config_key_equal (const CfConfigKey *key, gconstpointer base, const CfConfigValue *value);
 
+/* The least and the greatest value as a file has them, which the caller frees; NULL: there is none. */
+void cf_config_key_dup_bounds (const CfConfigKey *key, char **out_low, char **out_high);
 void cf_config_key_describe (const CfConfigKey *key, GString *out);
 
 /* Whether a running server may replace a key of this type. STRING and FILE only where the main thread alone

@@ -348,6 +348,15 @@ cf_config_clear (const CfConfigKey *keys, gsize row_size, guint n, gpointer base
   }
 }
 
+CfConfigKey
+cf_config_group_get_key (const CfConfigGroup *group, guint i)
+{
+  CfConfigKey key;
+
+  cf_row_read (group->keys, group->row_size, i, &key, sizeof key);
+  return key;
+}
+
 void
 cf_config_describe (GString *out, const CfConfigKey *keys, gsize row_size, guint n)
 {

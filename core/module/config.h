@@ -64,6 +64,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfigChanges, cf_config_changes_free)
 /* Frees the strings and lists of @keys in @base. */
 void cf_config_clear (const CfConfigKey *keys, gsize row_size, guint n, gpointer base);
 
+/* A group and its keys, as core or a module has registered them; borrowed. */
+typedef struct {
+  const char *name;
+  const char *summary; /* the module's; NULL: core's group */
+  const CfConfigKey *keys;
+  gsize row_size;
+  guint n;
+} CfConfigGroup;
+
+typedef void (*CfConfigGroupFunc) (const CfConfigGroup *group, gpointer user_data);
+
+/* The key in row @i. */
+CfConfigKey cf_config_group_get_key (const CfConfigGroup *group, guint i);
+
 /* Appends @keys as lines of a configuration file, commented out, each with help, type, default and range. The
  * group's line is the caller's. */
 void cf_config_describe (GString *out, const CfConfigKey *keys, gsize row_size, guint n);

@@ -279,13 +279,20 @@ cf_registry_run_hooks (const CfHookInfo *info, GError **error)
 /* ---- Configuration ----------------------------------------------------------------------------------- */
 
 void
-cf_registry_describe_config (GString *out)
+cf_registry_foreach_group (CfConfigGroupFunc func, gpointer user_data)
 {
   for (guint i = 0; i < cf_registry->configs->len; i++) {
     const CfRegistryConfig *config = cf_registry->configs->pdata[i];
+    const CfModuleInfo *module = cf_registry_lookup_module (config->owner);
+    const CfConfigGroup group = {
+      .name = config->group,
+      .summary = module != NULL ? module->descriptor->summary : "",
+      .keys = config->keys,
+      .row_size = config->row_size,
+      .n = config->n,
+    };
 
-    g_string_append_printf (out, "#[%s]\n\n", config->group);
-    cf_config_describe (out, config->keys, config->row_size, config->n);
+    func (&group, user_data);
   }
 }
 

@@ -71,9 +71,8 @@ void cf_registry_free_session_data (guint slot, gpointer data);
 
 /* ---- Configuration: main thread ------------------------------------------------------------------------ */
 
-/* The groups that modules registered, as lines of a configuration file; their group lines are commented out
- * too, as a file may not hold the group of a module that it does not load. */
-void cf_registry_describe_config (GString *out);
+/* Calls @func for each group that a module registered. */
+void cf_registry_foreach_group (CfConfigGroupFunc func, gpointer user_data);
 /* A second reading: adds to @changes what @config would change for the modules. */
 gboolean cf_registry_collect_config (CfConfigChanges *changes, CfConfig *config, GError **error);
 

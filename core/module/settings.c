@@ -210,10 +210,13 @@ cf_settings_clear (CfSettings *read)
 }
 
 void
-cf_settings_describe (GString *out)
+cf_settings_foreach_group (CfConfigGroupFunc func, gpointer user_data)
 {
   for (guint i = 0; i < G_N_ELEMENTS (groups); i++) {
-    g_string_append_printf (out, "[%s]\n\n", groups[i].name);
-    cf_config_describe (out, groups[i].keys, sizeof (CfConfigKey), groups[i].n);
+    const CfConfigGroup group = {
+      .name = groups[i].name, .keys = groups[i].keys, .row_size = sizeof (CfConfigKey), .n = groups[i].n
+    };
+
+    func (&group, user_data);
   }
 }

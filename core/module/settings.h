@@ -73,8 +73,8 @@ void cf_settings_clear (CfSettings *read);
 /* Adds to @changes what @config, found good by cf_settings_read(), would change. */
 gboolean cf_settings_collect (CfConfigChanges *changes, CfConfig *config, GError **error);
 
-/* Core's groups as lines of a configuration file. */
-void cf_settings_describe (GString *out);
+/* Calls @func for each of core's groups. */
+void cf_settings_foreach_group (CfConfigGroupFunc func, gpointer user_data);
 
 G_END_DECLS
 
