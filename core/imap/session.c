@@ -231,6 +231,10 @@ session_begin (CfSession *session)
   }
   session->demote_at = 0;
   session->call = cf_call_new (session, command, tag, g_steal_pointer (&input));
+  /* What others have done until now counts, whether this client was told or not: EXPUNGE takes what has \Deleted
+     by now, FETCH sets \Seen where it is missing by now. */
+  if (session->view != NULL && !cf_selected_needs_refresh (session))
+    cf_selected_advance (session);
 }
 
 static CfRead
