@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const kind_names[N_KINDS] = { "other",  "select", "close", "unselect", "idle",    "append", "store",
-                                          "fetch",  "search", "copy",  "move",     "expunge", "create", "delete",
-                                          "rename", "subscribe", "list", "lsub",   "status",  "logout" };
+const char *const kind_names[N_KINDS] = { "other",     "select",  "close",  "unselect", "idle",
+                                          "append",    "store",   "fetch",  "search",   "copy",
+                                          "move",      "expunge", "create", "delete",   "rename",
+                                          "subscribe", "list",    "lsub",   "status",   "logout" };
 
 Client *
 client_new (guint number, Account *account, const Server *server)
@@ -38,13 +39,14 @@ client_fail (Client *client, const char *format, ...)
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
   g_mutex_lock (&one_at_a_time); /* and never again: the first is the one to look at */
-  g_printerr ("CONTRADICTION %s\nseed %" G_GUINT64_FORMAT ", client %u, user %s, %s, session %" G_GUINT64_FORMAT
-              ", mailbox %s%s, UIDVALIDITY %u, command %s %s\nits dialogue, the last line being the latest:\n",
-              text, options.seed, client->number, ledger_account_get_user (client->account),
-              client->server->address, client->session, client->box != NULL ? client->box_name : "none",
-              client->read_only ? " (read-only)" : "",
-              client->box != NULL ? ledger_box_get_uid_validity (client->box) : 0,
-              command != NULL ? command->tag : "none", command != NULL ? command->name : "");
+  g_printerr (
+      "CONTRADICTION %s\nseed %" G_GUINT64_FORMAT ", client %u, user %s, %s, session %" G_GUINT64_FORMAT
+      ", mailbox %s%s, UIDVALIDITY %u, command %s %s\nits dialogue, the last line being the latest:\n",
+      text, options.seed, client->number, ledger_account_get_user (client->account), client->server->address,
+      client->session, client->box != NULL ? client->box_name : "none",
+      client->read_only ? " (read-only)" : "",
+      client->box != NULL ? ledger_box_get_uid_validity (client->box) : 0,
+      command != NULL ? command->tag : "none", command != NULL ? command->name : "");
   if (client->conn != NULL)
     conn_print_log (client->conn);
   fflush (NULL);
@@ -133,7 +135,8 @@ is_legitimate_no (Client *client, const Command *command)
     const char *code;
     guint kinds;
   } table[] = {
-    { "[EXPUNGEISSUED]", 1 << KIND_FETCH | 1 << KIND_STORE | 1 << KIND_COPY | 1 << KIND_MOVE | 1 << KIND_SEARCH },
+    { "[EXPUNGEISSUED]",
+      1 << KIND_FETCH | 1 << KIND_STORE | 1 << KIND_COPY | 1 << KIND_MOVE | 1 << KIND_SEARCH },
     { "[TRYCREATE]", 1 << KIND_APPEND | 1 << KIND_COPY | 1 << KIND_MOVE },
     { "[ALREADYEXISTS]", 1 << KIND_CREATE },
     { "[READ-ONLY]", 1 << KIND_STORE | 1 << KIND_MOVE | 1 << KIND_EXPUNGE },
@@ -142,7 +145,8 @@ is_legitimate_no (Client *client, const Command *command)
 
   for (guint i = 0; i < G_N_ELEMENTS (table); i++)
     if (g_str_has_prefix (command->text, table[i].code) && (table[i].kinds & (1u << command->kind)) != 0)
-      return g_str_has_prefix (command->text, "[TRYCREATE]") || g_str_has_prefix (command->text, "[NONEXISTENT]")
+      return g_str_has_prefix (command->text, "[TRYCREATE]")
+                     || g_str_has_prefix (command->text, "[NONEXISTENT]")
                  ? ledger_name_may_be_deleted (client->account, command->target)
                  : TRUE;
   if (options.unavailable && g_str_has_prefix (command->text, "[UNAVAILABLE]"))
@@ -208,12 +212,8 @@ client_take_data (Client *client, Command *command, Value *line, const char *tex
     const char *name;
     guint kinds;
   } table[] = {
-    { "LIST", 1 << KIND_LIST },
-    { "LSUB", 1 << KIND_LSUB },
-    { "STATUS", 1 << KIND_STATUS },
-    { "SEARCH", 1 << KIND_SEARCH },
-    { "CAPABILITY", 1 << KIND_OTHER },
-    { "FLAGS", 1 << KIND_SELECT },
+    { "LIST", 1 << KIND_LIST },     { "LSUB", 1 << KIND_LSUB },        { "STATUS", 1 << KIND_STATUS },
+    { "SEARCH", 1 << KIND_SEARCH }, { "CAPABILITY", 1 << KIND_OTHER }, { "FLAGS", 1 << KIND_SELECT },
   };
   const Value *first = value_get (line, 0);
 
@@ -250,7 +250,8 @@ client_take_untagged (Client *client, const char *text, gsize length)
     return;
   }
   if (client->box == NULL && (command == NULL || command->kind != KIND_SELECT))
-    client_fail (client, "RFC 3501, 7.3, 7.4: no mailbox is selected, and this is about a message: %.60s", text);
+    client_fail (client, "RFC 3501, 7.3, 7.4: no mailbox is selected, and this is about a message: %.60s",
+                 text);
   if (value_is (value_get (line, 1), "EXISTS")) {
     if (command != NULL && command->kind == KIND_SELECT)
       command->n_exists++;

@@ -1,4 +1,5 @@
-/* client.h - a client: its connection, what it was told of the selected mailbox, and the commands in progress.
+/* client.h - a client: its connection, what it was told of the selected mailbox, and the commands in
+ * progress.
  *
  * A contradiction ends the process (client_fail). A connection that ends as it may (BYE for a mailbox that
  * somebody has deleted) sets @lost: every function then returns at once, and the step gives up.
@@ -50,20 +51,20 @@ typedef struct {
   Result result;
   char *text; /* behind OK or NO */
 
-  GArray *uids;   /* STORE, COPY, MOVE, FETCH, UID EXPUNGE: which; NULL: all that there are */
-  GArray *told;   /* UIDs whose flags were told meanwhile */
-  GArray *shown;  /* UIDs for which there was FETCH */
-  GPtrArray *lines;  /* Value: LIST, LSUB, STATUS, SEARCH */
-  char *copied;      /* COPYUID of an untagged OK */
+  GArray *uids;     /* STORE, COPY, MOVE, FETCH, UID EXPUNGE: which; NULL: all that there are */
+  GArray *told;     /* UIDs whose flags were told meanwhile */
+  GArray *shown;    /* UIDs for which there was FETCH */
+  GPtrArray *lines; /* Value: LIST, LSUB, STATUS, SEARCH */
+  char *copied;     /* COPYUID of an untagged OK */
 
   guint may_set, may_clear; /* STORE; a FETCH that sets \Seen */
   guint64 change;           /* 0: none */
   gboolean silent;
-  GPtrArray *items; /* FETCH: labels to be answered */
-  gsize partial;    /* octets asked for */
+  GPtrArray *items;   /* FETCH: labels to be answered */
+  gsize partial;      /* octets asked for */
   const char *untold; /* of @items, in some response */
-  GArray *serials;  /* APPEND */
-  GArray *flags;    /* APPEND: of each */
+  GArray *serials;    /* APPEND */
+  GArray *flags;      /* APPEND: of each */
   gboolean adding;
   Removal *removal;
   gboolean read_only; /* SELECT: EXAMINE */

@@ -262,8 +262,9 @@ typedef Command *(*Build) (Client *client, gboolean uid, char **out_text);
 static Build
 draw_build (Client *client)
 {
-  static const Build table[] = { build_store, build_store, build_store, build_store,   build_fetch, build_fetch,
-                                 build_fetch, build_fetch, build_copy,  build_expunge, build_noop };
+  static const Build table[]
+      = { build_store, build_store, build_store, build_store,   build_fetch, build_fetch,
+          build_fetch, build_fetch, build_copy,  build_expunge, build_noop };
 
   return table[commands_draw (client, G_N_ELEMENTS (table))];
 }
@@ -400,7 +401,8 @@ static void
 run_leave (Client *client)
 {
   gboolean close = chance (client, 2);
-  g_autoptr (Command) command = command_new (client, close ? KIND_CLOSE : KIND_UNSELECT, close ? "CLOSE" : "UNSELECT");
+  g_autoptr (Command) command
+      = command_new (client, close ? KIND_CLOSE : KIND_UNSELECT, close ? "CLOSE" : "UNSELECT");
 
   send_built (client, command, command->name);
   client_wait (client, command);
@@ -469,7 +471,8 @@ run_trim (Client *client)
   command->silent = TRUE;
   command->may_set = FLAG_DELETED;
   command->uids = g_array_copy (uids);
-  text = g_strdup_printf ("UID STORE 1:%u +FLAGS.SILENT (\\Deleted)", g_array_index (uids, guint32, uids->len - 1));
+  text = g_strdup_printf ("UID STORE 1:%u +FLAGS.SILENT (\\Deleted)",
+                          g_array_index (uids, guint32, uids->len - 1));
   send_built (client, command, text);
   if (!client_wait (client, command))
     return;
@@ -541,21 +544,10 @@ static const struct {
   int weight;
   gboolean selected;
 } steps[] = {
-  { run_select, 5 },
-  { commands_status, 4 },
-  { commands_list, 2 },
-  { commands_temporary, 1 },
-  { run_append, 14 },
-  { run_drop, 2 },
-  { run_leave, 2, TRUE },
-  { run_noop, 8, TRUE },
-  { run_idle, 4, TRUE },
-  { run_store, 16, TRUE },
-  { run_fetch, 16, TRUE },
-  { commands_search, 8, TRUE },
-  { run_copy, 8, TRUE },
-  { run_expunge, 6, TRUE },
-  { run_pipeline, 8, TRUE },
+  { run_select, 5 },     { commands_status, 4 },   { commands_list, 2 },      { commands_temporary, 1 },
+  { run_append, 14 },    { run_drop, 2 },          { run_leave, 2, TRUE },    { run_noop, 8, TRUE },
+  { run_idle, 4, TRUE }, { run_store, 16, TRUE },  { run_fetch, 16, TRUE },   { commands_search, 8, TRUE },
+  { run_copy, 8, TRUE }, { run_expunge, 6, TRUE }, { run_pipeline, 8, TRUE },
 };
 
 static void
@@ -582,8 +574,8 @@ commands_step (Client *client)
     client_connect (client);
   if (client->box == NULL && !chance (client, 5)) {
     run_select (client);
-  } else if (client->box != NULL && !chance (client, 10)
-             && client->rows->len > 0 && g_array_index (client->rows, Row, client->rows->len - 1).uid == 0) {
+  } else if (client->box != NULL && !chance (client, 10) && client->rows->len > 0
+             && g_array_index (client->rows, Row, client->rows->len - 1).uid == 0) {
     commands_learn (client);
   } else if (client->box != NULL && client->rows->len < FEW) {
     if (ledger_may_be_deleted (client->box))

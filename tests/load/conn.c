@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LOG_LINES   60
-#define LOG_OCTETS  400 /* of a line */
-#define PATIENCE    60  /* seconds for an answer */
+#define LOG_LINES  60
+#define LOG_OCTETS 400 /* of a line */
+#define PATIENCE   60  /* seconds for an answer */
 
 struct Conn {
   int fd;

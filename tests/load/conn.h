@@ -9,9 +9,9 @@
 typedef struct Conn Conn;
 
 typedef enum {
-  CONN_CLOSE_ABRUPT,   /* a reset, as when the network goes */
-  CONN_CLOSE_FIN,      /* the socket's end, under TLS without close_notify */
-  CONN_CLOSE_ORDERLY,  /* with close_notify */
+  CONN_CLOSE_ABRUPT,  /* a reset, as when the network goes */
+  CONN_CLOSE_FIN,     /* the socket's end, under TLS without close_notify */
+  CONN_CLOSE_ORDERLY, /* with close_notify */
 } ConnClose;
 
 /* NULL: not connected, @out_wrong says why (transfer full). */
@@ -20,7 +20,8 @@ void conn_close (Conn *conn, ConnClose how);
 
 gboolean conn_write (Conn *conn, const char *data, gsize length);
 
-/* One response with its literals, without the final CRLF; NULL: the end, an error, or nothing for a minute. */
+/* One response with its literals, without the final CRLF; NULL: the end, an error, or nothing for a minute.
+ */
 GString *conn_read (Conn *conn);
 
 /* Is there something to read within @ms? */

@@ -60,7 +60,8 @@ compare (Client *client)
     g_hash_table_insert (digests, g_steal_pointer (&key), g_steal_pointer (&digest));
   g_mutex_unlock (&lock);
   if (!same)
-    client_fail (client, "RFC 3501, 2.3: UIDs and flags (%s) are others than another client sees (%s)", digest, known);
+    client_fail (client, "RFC 3501, 2.3: UIDs and flags (%s) are others than another client sees (%s)",
+                 digest, known);
 }
 
 /* What it was told without asking must be what it is told now. */
@@ -81,8 +82,8 @@ compare_view (Client *client)
     const Row *was = &g_array_index (before, Row, i), *is = &g_array_index (client->rows, Row, i);
 
     if (was->known && was->flags != is->flags)
-      client_fail (client, "RFC 3501, 5.2: the flags of message %u, UID %u, were told as %x, and are %x", i + 1,
-                   is->uid, was->flags, is->flags);
+      client_fail (client, "RFC 3501, 5.2: the flags of message %u, UID %u, were told as %x, and are %x",
+                   i + 1, is->uid, was->flags, is->flags);
   }
   compare (client);
 }

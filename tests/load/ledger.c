@@ -8,8 +8,8 @@
 
 #include "checker.h"
 
-/* How long a command of a broken connection may still be carried out, and how long a session may go on without
- * hearing of what has happened. */
+/* How long a command of a broken connection may still be carried out, and how long a session may go on
+ * without hearing of what has happened. */
 #define ABORTED_FOR (60 * SECOND)
 #define KEEP_FOR    (180 * SECOND)
 
@@ -24,36 +24,36 @@ typedef struct {
 typedef struct {
   guint32 uid;
   guint64 serial;
-  gint64 first_seen;   /* when somebody was first told of it */
-  gint64 confirmed;    /* when it certainly was there; NEVER: not known */
-  gint64 gone;         /* when somebody was told that it is expunged; NEVER: nobody */
-  gboolean removable;  /* something that was over may have expunged it */
-  guint64 recent_in;   /* the session that was shown \Recent */
-  GArray *changes;     /* of Change; NULL: gone for so long that nobody can ask */
+  gint64 first_seen;  /* when somebody was first told of it */
+  gint64 confirmed;   /* when it certainly was there; NEVER: not known */
+  gint64 gone;        /* when somebody was told that it is expunged; NEVER: nobody */
+  gboolean removable; /* something that was over may have expunged it */
+  guint64 recent_in;  /* the session that was shown \Recent */
+  GArray *changes;    /* of Change; NULL: gone for so long that nobody can ask */
 } Entry;
 
 struct Removal {
   gint64 start;
-  gint64 latest;    /* NEVER: in progress */
-  GArray *uids;     /* NULL: all */
-  gboolean move;    /* also without \Deleted */
+  gint64 latest; /* NEVER: in progress */
+  GArray *uids;  /* NULL: all */
+  gboolean move; /* also without \Deleted */
 };
 
 struct Box {
   Account *account;
   guint32 uid_validity;
-  guint32 uid_next;      /* the highest that was told */
-  GHashTable *names;     /* it had; set of strings */
-  GHashTable *entries;   /* by UID */
-  GHashTable *gone;      /* those that are forgotten; set of UIDs */
+  guint32 uid_next;    /* the highest that was told */
+  GHashTable *names;   /* it had; set of strings */
+  GHashTable *entries; /* by UID */
+  GHashTable *gone;    /* those that are forgotten; set of UIDs */
   GPtrArray *removals;
 };
 
 typedef struct {
-  guint32 uid_validity;  /* the highest that was told */
-  guint boxes;           /* so many UIDVALIDITY were seen */
-  guint deletes;         /* so many were begun */
-  guint adding;          /* messages that commands in progress may add, or broken ones may have added */
+  guint32 uid_validity; /* the highest that was told */
+  guint boxes;          /* so many UIDVALIDITY were seen */
+  guint deletes;        /* so many were begun */
+  guint adding;         /* messages that commands in progress may add, or broken ones may have added */
 } Name;
 
 struct Account {
@@ -69,9 +69,9 @@ static guint64 last_number;
 
 /* ---- Names of flags ---- */
 
-static const char *const flag_names[N_FLAGS] = { "\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft",
-                                                 "$Load0",     "$Load1",    "$Load2",    "$Load3", "$Load4",
-                                                 "$Load5",     "$Load6",    "$Load7",    "$Load8", "$Load9" };
+static const char *const flag_names[N_FLAGS]
+    = { "\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", "$Load0", "$Load1", "$Load2",
+        "$Load3",     "$Load4",    "$Load5",    "$Load6", "$Load7",  "$Load8", "$Load9" };
 
 const char *
 ledger_flag_get_name (guint n)
@@ -199,8 +199,8 @@ static char *
 box_take_uid_next (Box *box, const char *name, const Mark *mark, guint32 uid_next)
 {
   if (options.strict && mark->uid_validity == box->uid_validity && uid_next < mark->uid_next)
-    return g_strdup_printf ("RFC 3501, 2.3.1.1: UIDNEXT of %s is %u, was %u or a message has a higher UID", name,
-                            uid_next, mark->uid_next);
+    return g_strdup_printf ("RFC 3501, 2.3.1.1: UIDNEXT of %s is %u, was %u or a message has a higher UID",
+                            name, uid_next, mark->uid_next);
   box->uid_next = MAX (box->uid_next, uid_next);
   return NULL;
 }
@@ -422,8 +422,9 @@ ledger_check_flags (Box *box, guint32 uid, guint flags, gint64 start)
   g_autofree char *set = ledger_flags_to_string (wrong_set);
   g_autofree char *clear = ledger_flags_to_string (wrong_clear);
   g_autofree char *all = ledger_flags_to_string (flags);
-  return g_strdup_printf ("RFC 3501, 6.4.6, 5.2: the flags of UID %u are (%s); set by nobody: (%s), missing: (%s)",
-                          uid, all, set, clear);
+  return g_strdup_printf (
+      "RFC 3501, 6.4.6, 5.2: the flags of UID %u are (%s); set by nobody: (%s), missing: (%s)", uid, all, set,
+      clear);
 }
 
 char *
@@ -620,7 +621,8 @@ ledger_check_content (Box *box, const GArray *uids, guint unknown, gint64 start,
     if (entry->gone < start) {
       if (expunges && array_contains (uids, entry->uid))
         ghost = entry->uid;
-    } else if (entry->confirmed < start && !array_contains (uids, entry->uid) && !entry_may_be_gone (box, entry)) {
+    } else if (entry->confirmed < start && !array_contains (uids, entry->uid)
+               && !entry_may_be_gone (box, entry)) {
       first_missing = missing++ == 0 ? entry->uid : MIN (first_missing, entry->uid);
     }
   }
@@ -731,9 +733,10 @@ ledger_check_status (Account *account, const char *name, const Mark *mark, guint
       most += entry->gone >= mark->time;
     }
     if (messages < least || messages > most)
-      wrong = g_strdup_printf ("RFC 3501, 6.3.10: STATUS tells %u MESSAGES in %s, at least %u and at most %u are "
-                               "there",
-                               messages, name, least, most);
+      wrong = g_strdup_printf (
+          "RFC 3501, 6.3.10: STATUS tells %u MESSAGES in %s, at least %u and at most %u are "
+          "there",
+          messages, name, least, most);
   }
   g_mutex_unlock (&lock);
   return wrong;
@@ -773,7 +776,8 @@ ledger_check_fact (guint64 serial, const char *item, const char *value, gsize le
   if (!g_hash_table_lookup_extended (facts, key, NULL, &known))
     g_hash_table_insert (facts, g_steal_pointer (&key), GUINT_TO_POINTER (hash));
   else if (GPOINTER_TO_UINT (known) != hash)
-    wrong = g_strdup_printf ("RFC 3501, 2.3: %s of message %" G_GUINT64_FORMAT " was another before", item, serial);
+    wrong = g_strdup_printf ("RFC 3501, 2.3: %s of message %" G_GUINT64_FORMAT " was another before", item,
+                             serial);
   g_mutex_unlock (&lock);
   return wrong;
 }

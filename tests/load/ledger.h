@@ -1,9 +1,9 @@
 /* ledger.h - what all clients together know of the mailboxes, and so what each of them may see.
  *
- * Nothing is known exactly while commands overlap. So every change has a time by which it had not begun and one
- * by which it was over, and a question comes with the time in which the answer was made: allowed is whatever
- * some order of the overlapping changes explains. All functions may be called from any thread. Those that
- * return a string say what is wrong and which rule was broken (transfer full), or NULL.
+ * Nothing is known exactly while commands overlap. So every change has a time by which it had not begun and
+ * one by which it was over, and a question comes with the time in which the answer was made: allowed is
+ * whatever some order of the overlapping changes explains. All functions may be called from any thread. Those
+ * that return a string say what is wrong and which rule was broken (transfer full), or NULL.
  */
 #ifndef LEDGER_H
 #define LEDGER_H

@@ -57,9 +57,12 @@ static gint64 seed = -1;
 static gboolean lenient;
 
 static const GOptionEntry entries[] = {
-  { "imap", 0, 0, G_OPTION_ARG_CALLBACK, add_server, "A server in clear; may be given several times", "HOST:PORT" },
-  { "imaps", 0, 0, G_OPTION_ARG_CALLBACK, add_server, "A server under TLS; may be given several times", "HOST:PORT" },
-  { "user", 0, 0, G_OPTION_ARG_STRING, &options.user, "Accounts, %u being a number from 0 (default: load%u)", "NAME" },
+  { "imap", 0, 0, G_OPTION_ARG_CALLBACK, add_server, "A server in clear; may be given several times",
+    "HOST:PORT" },
+  { "imaps", 0, 0, G_OPTION_ARG_CALLBACK, add_server, "A server under TLS; may be given several times",
+    "HOST:PORT" },
+  { "user", 0, 0, G_OPTION_ARG_STRING, &options.user, "Accounts, %u being a number from 0 (default: load%u)",
+    "NAME" },
   { "password", 0, 0, G_OPTION_ARG_STRING, &options.password, "Of all accounts", "TEXT" },
   { "clients", 0, 0, G_OPTION_ARG_INT, &options.clients, "Connections at a time (default: 64)", "N" },
   { "accounts", 0, 0, G_OPTION_ARG_INT, &options.accounts, "That they share (default: 8)", "N" },
@@ -68,7 +71,8 @@ static const GOptionEntry entries[] = {
   { "rate", 0, 0, G_OPTION_ARG_INT, &options.rate, "Mean time between a client's steps (default: 20)", "MS" },
   { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Of all that is random (default: the time)", "N" },
   { "unavailable", 0, 0, G_OPTION_ARG_NONE, &options.unavailable, "NO [UNAVAILABLE] is a good answer", NULL },
-  { "lenient", 0, 0, G_OPTION_ARG_NONE, &lenient, "Sessions may hear of each other later (several servers)", NULL },
+  { "lenient", 0, 0, G_OPTION_ARG_NONE, &lenient, "Sessions may hear of each other later (several servers)",
+    NULL },
   { "watch-pid", 0, 0, G_OPTION_ARG_INT, &watch_pid, "The daemon, which must not grow", "PID" },
   { NULL }
 };
@@ -82,8 +86,9 @@ parse_options (int *argc, char ***argv, GError **error)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
-  if (options.servers->len == 0 || *argc > 1 || options.clients < 1 || options.accounts < 1 || options.mailboxes < 1
-      || options.seconds < 0 || options.rate < 0 || options.clients / options.accounts > N_KEYWORDS) {
+  if (options.servers->len == 0 || *argc > 1 || options.clients < 1 || options.accounts < 1
+      || options.mailboxes < 1 || options.seconds < 0 || options.rate < 0
+      || options.clients / options.accounts > N_KEYWORDS) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                  "wanted: --imap or --imaps, positive numbers, at most %d clients an account", N_KEYWORDS);
     return FALSE;
@@ -214,9 +219,9 @@ start_clients (GPtrArray *threads)
   }
   /* Clients of one account on each of the servers. */
   for (int i = 0; i < options.clients; i++)
-    g_ptr_array_add (clients,
-                     client_new ((guint) i, g_ptr_array_index (accounts, i % options.accounts),
-                                 g_ptr_array_index (options.servers, i / options.accounts % options.servers->len)));
+    g_ptr_array_add (clients, client_new ((guint) i, g_ptr_array_index (accounts, i % options.accounts),
+                                          g_ptr_array_index (options.servers,
+                                                             i / options.accounts % options.servers->len)));
   for (int i = 0; i < options.clients; i++)
     g_ptr_array_add (threads, g_thread_new ("client", client_run, g_ptr_array_index (clients, i)));
 }
@@ -235,8 +240,8 @@ main (int argc, char **argv)
   signal (SIGPIPE, SIG_IGN);
   signal (SIGINT, stop);
   signal (SIGTERM, stop);
-  g_print ("checker: seed %" G_GUINT64_FORMAT ", %d clients, %d accounts, %d s\n", options.seed, options.clients,
-           options.accounts, options.seconds);
+  g_print ("checker: seed %" G_GUINT64_FORMAT ", %d clients, %d accounts, %d s\n", options.seed,
+           options.clients, options.accounts, options.seconds);
   fflush (stdout);
   started = g_get_monotonic_time ();
   pthread_barrier_init (&quiet, NULL, (guint) options.clients);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WARM_UP 600 /* seconds */
+#define WARM_UP 600  /* seconds */
 #define ALLOWED 4096 /* KB, and a tenth */
 
 typedef struct {
@@ -36,8 +36,8 @@ memory_take (int pid, int seconds)
   if (samples == NULL)
     samples = g_array_new (FALSE, FALSE, sizeof (Sample));
   g_array_append_val (samples, sample);
-  g_print ("%6d s  daemon: Pss %" G_GUINT64_FORMAT " KB, private %" G_GUINT64_FORMAT " KB\n", seconds, sample.pss,
-           clean + dirty);
+  g_print ("%6d s  daemon: Pss %" G_GUINT64_FORMAT " KB, private %" G_GUINT64_FORMAT " KB\n", seconds,
+           sample.pss, clean + dirty);
   return TRUE;
 }
 
@@ -78,7 +78,7 @@ memory_judge (void)
     return TRUE;
   base = median (WARM_UP, WARM_UP + 120);
   last = median (end - WARM_UP, end);
-  g_print ("memory: %" G_GUINT64_FORMAT " KB after ten minutes, %" G_GUINT64_FORMAT " KB in the last ten\n", base,
-           last);
+  g_print ("memory: %" G_GUINT64_FORMAT " KB after ten minutes, %" G_GUINT64_FORMAT " KB in the last ten\n",
+           base, last);
   return last <= base + base / 10 + ALLOWED;
 }

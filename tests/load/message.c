@@ -10,8 +10,8 @@
 
 #include "checker.h"
 
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+static const char months[12][4]
+    = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
 static GRand *
 serial_rand (guint64 serial)
@@ -254,8 +254,8 @@ check_sum (const Message *message, const Value *value)
   guint sum;
 
   if (field == NULL
-      || sscanf (field, "X-Checker: serial=%" G_GUINT64_FORMAT " length=%" G_GUINT64_FORMAT " sum=%x", &serial,
-                 &length, &sum)
+      || sscanf (field, "X-Checker: serial=%" G_GUINT64_FORMAT " length=%" G_GUINT64_FORMAT " sum=%x",
+                 &serial, &length, &sum)
              != 3)
     return g_strdup ("the message has no X-Checker field");
   if (value->length - message->header_length != length

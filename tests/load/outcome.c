@@ -1,4 +1,5 @@
-/* outcome.c - what commands change, told to the ledger, and what they must have done when they are answered. */
+/* outcome.c - what commands change, told to the ledger, and what they must have done when they are answered.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ client_begin_effects (Client *client, Command *command)
   case KIND_STORE:
   case KIND_FETCH:
     if (writes && (command->may_set | command->may_clear) != 0)
-      command->change = ledger_flags_begin (command->box, command->uids, command->may_set, command->may_clear);
+      command->change
+          = ledger_flags_begin (command->box, command->uids, command->may_set, command->may_clear);
     break;
   case KIND_EXPUNGE:
   case KIND_CLOSE:
@@ -109,7 +111,8 @@ settle_expunge (Client *client, Command *command)
       continue;
     ledger_get_flags (command->box, uid, command->mark.time, &may_set, &may_clear);
     if ((may_clear & FLAG_DELETED) == 0)
-      client_fail (client, "RFC 3501, 6.4.3: UID %u has \\Deleted, and EXPUNGE has not told that it is gone", uid);
+      client_fail (client, "RFC 3501, 6.4.3: UID %u has \\Deleted, and EXPUNGE has not told that it is gone",
+                   uid);
   }
 }
 
@@ -128,8 +131,8 @@ settle_pairs (Client *client, Command *command, guint32 uid_validity, const GArr
       client_fail (client, "RFC 4315, 3: COPYUID names UID %u, which was not to be copied", uid);
     ledger_get_flags (command->box, uid, command->mark.time, &may_set, &may_clear);
     client_expect (client, ledger_added (client->account, command->target, &command->mark, uid_validity,
-                                         g_array_index (to, guint32, i), ledger_get_serial (command->box, uid),
-                                         may_set, may_clear));
+                                         g_array_index (to, guint32, i),
+                                         ledger_get_serial (command->box, uid), may_set, may_clear));
   }
 }
 
@@ -168,15 +171,16 @@ settle_append (Client *client, Command *command)
   g_autofree char *set = g_malloc0 (strlen (command->text) + 1);
   guint32 uid_validity;
 
-  if (sscanf (command->text, "[APPENDUID %u %[0-9:,]]", &uid_validity, set) != 2 || !response_parse_set (set, uids)
-      || uids->len != command->serials->len)
+  if (sscanf (command->text, "[APPENDUID %u %[0-9:,]]", &uid_validity, set) != 2
+      || !response_parse_set (set, uids) || uids->len != command->serials->len)
     client_fail (client, "RFC 4315, 3: APPENDUID is missing or malformed: %s", command->text);
   for (guint i = 0; i < uids->len; i++) {
     guint flags = g_array_index (command->flags, guint, i);
 
-    client_expect (client, ledger_added (client->account, command->target, &command->mark, uid_validity,
-                                         g_array_index (uids, guint32, i),
-                                         g_array_index (command->serials, guint64, i), flags, ALL_FLAGS & ~flags));
+    client_expect (client,
+                   ledger_added (client->account, command->target, &command->mark, uid_validity,
+                                 g_array_index (uids, guint32, i),
+                                 g_array_index (command->serials, guint64, i), flags, ALL_FLAGS & ~flags));
   }
 }
 

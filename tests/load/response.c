@@ -110,7 +110,8 @@ parse_value (Parser *parser)
       g_clear_pointer (&value, value_free);
   } else if (*parser->at == '"') {
     value = parse_quoted (parser);
-  } else if (*parser->at == '{' || (*parser->at == '~' && parser->at + 1 < parser->end && parser->at[1] == '{')) {
+  } else if (*parser->at == '{'
+             || (*parser->at == '~' && parser->at + 1 < parser->end && parser->at[1] == '{')) {
     parser->at += *parser->at == '~'; /* literal8 (RFC 3516) */
     value = parse_literal (parser);
   } else {

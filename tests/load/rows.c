@@ -1,5 +1,5 @@
-/* rows.c - what a client was told of the selected mailbox, and the rules for telling it (RFC 3501, 2.3.1, 5.2,
- * 7.3, 7.4). */
+/* rows.c - what a client was told of the selected mailbox, and the rules for telling it (RFC
+ * 3501, 2.3.1, 5.2, 7.3, 7.4). */
 #include <string.h>
 
 #include "client.h"
@@ -61,7 +61,8 @@ void
 client_take_exists (Client *client, guint64 exists)
 {
   if (exists < client->rows->len)
-    client_fail (client, "RFC 3501, 7.3.1: EXISTS falls from %u to %" G_GUINT64_FORMAT, client->rows->len, exists);
+    client_fail (client, "RFC 3501, 7.3.1: EXISTS falls from %u to %" G_GUINT64_FORMAT, client->rows->len,
+                 exists);
   if (exists > G_MAXINT32)
     client_fail (client, "RFC 3501, 7.3.1: EXISTS is no size of a mailbox");
   g_array_set_size (client->rows, (guint) exists);
@@ -74,7 +75,8 @@ client_take_expunge (Client *client, Command *command, guint64 seq)
 
   if (command == NULL)
     client_fail (client, "RFC 3501, 7.4.1: EXPUNGE while no command is in progress");
-  if (!command->uid && (command->kind == KIND_FETCH || command->kind == KIND_STORE || command->kind == KIND_SEARCH))
+  if (!command->uid
+      && (command->kind == KIND_FETCH || command->kind == KIND_STORE || command->kind == KIND_SEARCH))
     client_fail (client, "RFC 3501, 7.4.1: EXPUNGE during %s", command->name);
   if (command->kind == KIND_CLOSE)
     client_fail (client, "RFC 3501, 6.4.2: EXPUNGE during CLOSE");
@@ -98,7 +100,8 @@ take_uid (Client *client, guint64 seq, Row *row, const Value *value)
   if (row->uid == uid)
     return;
   if (row->uid != 0)
-    client_fail (client, "RFC 3501, 2.3.1.1: message %" G_GUINT64_FORMAT " had UID %u and has %" G_GUINT64_FORMAT,
+    client_fail (client,
+                 "RFC 3501, 2.3.1.1: message %" G_GUINT64_FORMAT " had UID %u and has %" G_GUINT64_FORMAT,
                  seq, row->uid, uid);
   for (guint i = (guint) seq - 1; i > 0 && below == 0; i--)
     below = g_array_index (client->rows, Row, i - 1).uid;
@@ -111,8 +114,8 @@ take_uid (Client *client, guint64 seq, Row *row, const Value *value)
                  " stands between %u and %u",
                  uid, seq, below, above);
   if (seq > client->at_open && uid < client->uid_next)
-    client_fail (client, "RFC 3501, 2.3.1.1: a new message has UID %" G_GUINT64_FORMAT ", UIDNEXT was %u", uid,
-                 client->uid_next);
+    client_fail (client, "RFC 3501, 2.3.1.1: a new message has UID %" G_GUINT64_FORMAT ", UIDNEXT was %u",
+                 uid, client->uid_next);
   row->uid = (guint32) uid;
   client_expect (client, ledger_observe (client->box, row->uid, client->opened));
 }
@@ -165,8 +168,8 @@ is_asked (const Command *command, const Value *label)
 static void
 take_content (Client *client, const Command *command, const Row *row, const Value *label, const Value *value)
 {
-  static const char *const facts[] = { "ENVELOPE", "BODYSTRUCTURE", "BODY", "INTERNALDATE",
-                                       "BODY[HEADER.FIELDS (SUBJECT X-CHECKER)]" };
+  static const char *const facts[]
+      = { "ENVELOPE", "BODYSTRUCTURE", "BODY", "INTERNALDATE", "BODY[HEADER.FIELDS (SUBJECT X-CHECKER)]" };
   guint64 serial = ledger_get_serial (client->box, row->uid);
   char *wrong;
 
@@ -174,7 +177,8 @@ take_content (Client *client, const Command *command, const Row *row, const Valu
     return;
   wrong = message_check_item (serial, label->data, label->length, value, command->partial);
   if (wrong != NULL)
-    client_fail (client, "RFC 3501, 2.3, 6.4.5: UID %u, message %" G_GUINT64_FORMAT ": %s", row->uid, serial, wrong);
+    client_fail (client, "RFC 3501, 2.3, 6.4.5: UID %u, message %" G_GUINT64_FORMAT ": %s", row->uid, serial,
+                 wrong);
   for (guint i = 0; i < G_N_ELEMENTS (facts); i++)
     if (value_is (label, facts[i]))
       client_expect (client, ledger_check_fact (serial, facts[i], value->raw, value->raw_length));
@@ -233,8 +237,8 @@ client_take_fetch (Client *client, Command *command, guint64 seq, const Value *i
     if (value_is (label, "FLAGS")) {
       take_flags (client, command, row, value);
     } else if (label->kind != VALUE_ATOM || !is_asked (command, label)) {
-      client_fail (client, "RFC 3501, 7.4.2: FETCH tells %.*s, which nobody has asked for", (int) label->length,
-                   label->data);
+      client_fail (client, "RFC 3501, 7.4.2: FETCH tells %.*s, which nobody has asked for",
+                   (int) label->length, label->data);
     } else {
       content = TRUE;
       if (row->uid != 0)
@@ -254,8 +258,9 @@ client_take_fetch (Client *client, Command *command, guint64 seq, const Value *i
 void
 client_check_news (Client *client, const Command *command)
 {
-  gboolean expunges = command->uid
-                      || (command->kind != KIND_FETCH && command->kind != KIND_STORE && command->kind != KIND_SEARCH);
+  gboolean expunges
+      = command->uid
+        || (command->kind != KIND_FETCH && command->kind != KIND_STORE && command->kind != KIND_SEARCH);
   g_autoptr (GArray) uids = NULL;
   guint unknown;
 

@@ -1,4 +1,5 @@
-/* search.c - SEARCH and UID SEARCH, whose answer is held against the client's own knowledge (RFC 3501, 6.4.4). */
+/* search.c - SEARCH and UID SEARCH, whose answer is held against the client's own knowledge (RFC
+ * 3501, 6.4.4). */
 #include <string.h>
 
 #include "commands.h"
@@ -8,7 +9,7 @@ typedef enum { KEY_ALL, KEY_FLAG, KEY_UID, KEY_LARGER, KEY_SMALLER, KEY_SERIAL, 
 
 typedef struct {
   KeyKind kind;
-  gboolean not;
+  gboolean not ;
   guint flag;
   guint64 first, last;
 } Key;
@@ -46,7 +47,8 @@ append_key (GString *text, const Key *key)
   case KEY_FLAG:
     for (guint n = 0; n < N_FLAGS; n++)
       if (key->flag == 1u << n)
-        g_string_append_printf (text, " %s%s", n < 5 ? "" : "KEYWORD ", n < 5 ? system[n] : ledger_flag_get_name (n));
+        g_string_append_printf (text, " %s%s", n < 5 ? "" : "KEYWORD ",
+                                n < 5 ? system[n] : ledger_flag_get_name (n));
     break;
   case KEY_UID:
     g_string_append_printf (text, " UID %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, key->first, key->last);
@@ -137,7 +139,8 @@ check_found (Client *client, const Command *command, GHashTable *found)
   g_hash_table_iter_init (&iter, found);
   while (g_hash_table_iter_next (&iter, &key, NULL)) {
     guint number = GPOINTER_TO_UINT (key);
-    const Row *last = client->rows->len > 0 ? &g_array_index (client->rows, Row, client->rows->len - 1) : NULL;
+    const Row *last
+        = client->rows->len > 0 ? &g_array_index (client->rows, Row, client->rows->len - 1) : NULL;
 
     if (!command->uid && number > client->rows->len)
       client_fail (client, "RFC 3501, 7.2.5: SEARCH finds message %u of %u", number, client->rows->len);

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'lib'))
 
@@ -31,13 +32,13 @@ def start_server(build, backend, accounts, folder):
 
 
 def check(build, backend, arguments):
-    from tempfile import TemporaryDirectory
+    seconds = arguments.seconds or (300 if LONG and backend != 'memory' else 10)
     with TemporaryDirectory(prefix='coffer-checker.') as folder:
         with start_server(build, backend, arguments.accounts, Path(folder)) as server:
             clear, tls = server.addresses['imap'], server.addresses['imaps']
             command = [Path(build) / 'tests/load/checker', '--imap', f'{clear[0]}:{clear[1]}',
                        '--imaps', f'{tls[0]}:{tls[1]}', '--password', PASSWORD, '--accounts', arguments.accounts,
-                       '--clients', arguments.clients, '--seconds', arguments.seconds, '--rate', arguments.rate,
+                       '--clients', arguments.clients, '--seconds', seconds, '--rate', arguments.rate,
                        '--watch-pid', server.pid()]
             if arguments.seed is not None:
                 command += ['--seed', arguments.seed]
@@ -58,7 +59,7 @@ def main():
     parser = argparse.ArgumentParser(description='Holds cofferd against RFC 3501.')
     parser.add_argument('build')
     parser.add_argument('backends', nargs='+')
-    parser.add_argument('--seconds', type=int, default=300 if LONG else 10)
+    parser.add_argument('--seconds', type=int)
     parser.add_argument('--clients', type=int, default=64)
     parser.add_argument('--accounts', type=int, default=8)
     parser.add_argument('--rate', type=int, default=100 if LONG else 50)

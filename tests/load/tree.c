@@ -15,8 +15,8 @@ static void
 take_status (Client *client, const Command *command, Status *status)
 {
   static const char *const names[] = { "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN" };
-  guint64 *const numbers[] = { &status->messages, &status->recent, &status->uid_next, &status->uid_validity,
-                               &status->unseen };
+  guint64 *const numbers[]
+      = { &status->messages, &status->recent, &status->uid_next, &status->uid_validity, &status->unseen };
   const Value *line = command->lines->len == 1 ? g_ptr_array_index (command->lines, 0) : NULL;
   const Value *list = line != NULL ? value_get (line, 2) : NULL;
 
@@ -26,7 +26,8 @@ take_status (Client *client, const Command *command, Status *status)
     gboolean found = FALSE;
 
     for (guint j = 0; j + 1 < list->items->len && !found; j += 2)
-      found = value_is (value_get (list, j), names[i]) && value_get_number (value_get (list, j + 1), numbers[i]);
+      found = value_is (value_get (list, j), names[i])
+              && value_get_number (value_get (list, j + 1), numbers[i]);
     if (!found)
       client_fail (client, "RFC 3501, 6.3.10: STATUS does not tell %s", names[i]);
   }
@@ -47,8 +48,8 @@ ask_status (Client *client, const char *name, Status *out_status)
     return FALSE;
   take_status (client, command, out_status);
   client_expect (client, ledger_check_status (client->account, name, &command->mark,
-                                              (guint32) out_status->uid_validity, (guint32) out_status->uid_next,
-                                              (guint) out_status->messages));
+                                              (guint32) out_status->uid_validity,
+                                              (guint32) out_status->uid_next, (guint) out_status->messages));
   return TRUE;
 }
 
@@ -115,8 +116,7 @@ do_ok (Client *client, Kind kind, const char *format, const char *name, const ch
   return !client->lost && command->result == RESULT_OK;
 }
 
-static void
-delete (Client *client, const char *name)
+static void delete (Client *client, const char *name)
 {
   g_autofree char *text = g_strdup_printf ("DELETE %s", name);
   g_autoptr (Command) command = command_new (client, KIND_DELETE, text);
@@ -135,8 +135,8 @@ expect_messages (Client *client, const char *name, guint messages, guint64 *uid_
   if (!ask_status (client, name, &status))
     return;
   if (status.messages != messages)
-    client_fail (client, "RFC 3501, 6.3.10: %s has %" G_GUINT64_FORMAT " messages, wanted %u", name, status.messages,
-                 messages);
+    client_fail (client, "RFC 3501, 6.3.10: %s has %" G_GUINT64_FORMAT " messages, wanted %u", name,
+                 status.messages, messages);
   if (*uid_validity != 0 && *uid_validity != status.uid_validity)
     client_fail (client, "RFC 3501, 6.3.5: RENAME to %s changes UIDVALIDITY", name);
   *uid_validity = status.uid_validity;
