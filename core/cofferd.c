@@ -2,7 +2,8 @@
  *
  * It stays in the foreground and logs to stderr. On stdout it writes one line, when every address accepts:
  * "ready imap://ADDRESS:PORT ...". Exit codes are those of sysexits.h where there is one: 0 after SIGTERM or
- * SIGINT, 64 for wrong usage, 78 for a wrong configuration, 1 when it cannot serve.
+ * SIGINT, 64 for wrong usage, 78 for a wrong configuration, 1 when it cannot serve, or after a signal cannot
+ * end in order because a call of the store does not return.
  *
  * SIGTERM, SIGINT  let sessions finish, then end; the second time, at once
  * SIGHUP           read the configuration and the certificate again
@@ -209,6 +210,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   g_autofree char *config = NULL;
 
+  cf_system_open_standard_files ();
   setlocale (LC_CTYPE, "");
   signal (SIGPIPE, SIG_IGN);
   cf_log_install ();

@@ -249,11 +249,16 @@ set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **erro
 
 /* ---- The server -------------------------------------------------------------------------------------- */
 
+/* Beyond the time to drain, for calls of the store that are about to return, and then for closing it. */
+#define END_GRACE_US   (2 * G_USEC_PER_SEC)
+#define CLOSE_GRACE_US (5 * G_USEC_PER_SEC)
+
 static void
 net_drained (CfNet *net, gpointer user_data)
 {
   CfServer *server = user_data;
 
+  cf_system_end_by (g_get_monotonic_time () + CLOSE_GRACE_US);
   server->drained (server->drained_data);
 }
 
@@ -449,6 +454,7 @@ apply_changes (CfConfigChanges *changes)
   g_auto (GStrv) waiting = cf_config_changes_apply (changes);
 
   cf_log_set_level (cf_settings_get ()->log_level);
+  cf_store_service_set_deadline ((guint) cf_settings_get ()->store_deadline * 1000);
   if (waiting[0] != NULL) {
     g_autofree char *names = g_strjoinv (", ", waiting);
 
@@ -496,10 +502,12 @@ void
 cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointer user_data)
 {
   gboolean again = server->drained != NULL;
+  guint seconds = again ? 0 : (guint) cf_settings_get ()->drain_time;
 
   server->drained = drained;
   server->drained_data = user_data;
-  cf_net_drain (server->net, again ? 0 : (guint) cf_settings_get ()->drain_time);
+  cf_system_end_by (g_get_monotonic_time () + seconds * G_USEC_PER_SEC + END_GRACE_US);
+  cf_net_drain (server->net, seconds);
 }
 
 void
@@ -509,6 +517,7 @@ cf_server_free (CfServer *server)
     return;
   if (server->net != NULL)
     cf_net_stop (server->net);
+  cf_control_jobs_wait ();
   close_store ();
   cf_net_free (server->net);
   clear_tables ();

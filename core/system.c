@@ -2,9 +2,12 @@
 #include "system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,6 +26,55 @@ cf_system_raise_file_limit (void)
   if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
     g_info ("The limit of open files stays as it is: %s", g_strerror (errno));
 }
+
+void
+cf_system_open_standard_files (void)
+{
+  int fd;
+
+  /* The lowest free number is given out, so this ends at the first that was not closed. */
+  do
+    fd = open ("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close (fd);
+}
+
+/* ---- The end by force ---- */
+
+static struct {
+  GMutex lock;
+  GCond changed;
+  GThread *thread;
+  gint64 at;
+} ending;
+
+static gpointer
+end_run (gpointer data)
+{
+  g_mutex_lock (&ending.lock);
+  while (g_get_monotonic_time () < ending.at)
+    g_cond_wait_until (&ending.changed, &ending.lock, ending.at);
+  g_mutex_unlock (&ending.lock);
+  /* Whatever holds everything up may hold up the log too. */
+  signal (SIGALRM, SIG_DFL);
+  alarm (1);
+  g_critical ("Ended by force: a call of the store has not returned. What was confirmed is stored");
+  _exit (EXIT_FAILURE);
+}
+
+void
+cf_system_end_by (gint64 at)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&ending.lock);
+
+  ending.at = at;
+  g_cond_broadcast (&ending.changed);
+  if (ending.thread == NULL)
+    ending.thread = g_thread_new ("ending", end_run, NULL);
+}
+
+/* ---- Users ---- */
 
 static const struct passwd *
 lookup_user (const char *user, GError **error)

@@ -10,6 +10,13 @@ G_BEGIN_DECLS
 /* As many open files as the hard limit allows: each client is one. */
 void cf_system_raise_file_limit (void);
 
+/* Opens what is closed of stdin, stdout and stderr, as /dev/null: what is opened next must not become the log. */
+void cf_system_open_standard_files (void);
+
+/* Ends the process by force at @at, monotonic microseconds, should it still be there: when a call of the store
+ * does not return, no thread can be told to stop. Called again it only changes the time. Any thread. */
+void cf_system_end_by (gint64 at);
+
 /* Whether @user exists. CF_ERROR_CANNOT. */
 gboolean cf_system_check_user (const char *user, GError **error);
 /* Becomes @user with its groups, for good. Does nothing unless the process is root's.

@@ -24,6 +24,19 @@ cf_writing_start (CfWriting *writing, CfCommandCall *call, CfMailbox *mailbox, c
   return TRUE;
 }
 
+/* The client has its NO already: whatever became of the write, the command goes the way of a failed one. */
+static CfRun
+writing_end_late (CfWriting *writing)
+{
+  g_autoptr (GError) error = g_error_new_literal (CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
+
+  cf_write_cancel (writing->write);
+  if (!cf_write_is_done (writing->write))
+    return CF_RUN_WAIT; /* in another session's hands; the call ends without it */
+  cf_write_fail (writing->write, error);
+  return CF_RUN_DONE;
+}
+
 CfRun
 cf_writing_run (CfWriting *writing, CfCommandCall *call)
 {
@@ -33,8 +46,12 @@ cf_writing_run (CfWriting *writing, CfCommandCall *call)
     if (!cf_call_enter_store (call))
       return CF_RUN_WAIT;
     /* Somebody else is committing, this write or those before it, and wakes this session. */
-    if (!cf_store_commit_queue (session, writing->mailbox, session->ref))
+    if (!cf_store_commit_queue (session, writing->mailbox, session->ref)) {
+      cf_call_wait_for_store (call, cf_write_get_octets (writing->write));
       return cf_write_is_done (writing->write) ? CF_RUN_DONE : CF_RUN_WAIT;
+    }
+    if (call->is_late)
+      return writing_end_late (writing);
   }
   return CF_RUN_DONE;
 }

@@ -138,6 +138,22 @@ control_answer (CfControl *control, const char *command, const GError *error)
   return control->closing ? CF_RUN_CLOSE : CF_RUN_MORE;
 }
 
+/* For a storage permit, as long as a call of the store may take. */
+static CfRun
+control_wait (CfControl *control, const char *command)
+{
+  gint64 left = control->store_until - g_get_monotonic_time ();
+  g_autoptr (GError) error = NULL;
+
+  if (left > 0) {
+    cf_conn_set_timeout (control->conn, (guint64) left / 1000 + 1);
+    return CF_RUN_WAIT;
+  }
+  control_leave_store (control);
+  g_set_error_literal (&error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
+  return control_answer (control, command, error);
+}
+
 /* WAIT: for a storage permit, or a job. Otherwise it has been answered. */
 static CfRun
 control_carry_out (CfControl *control)
@@ -146,9 +162,12 @@ control_carry_out (CfControl *control)
   int i = control_lookup (control->words, &error);
 
   if (i >= 0 && control_commands[i].store) {
+    if (!control->asked_store)
+      control->store_until = cf_store_service_get_deadline (0);
     control->asked_store = TRUE;
     if (!cf_permits_try (cf_store_service_get_permits (), cf_conn_get_ref (control->conn), 0))
-      return CF_RUN_WAIT;
+      return control_wait (control, control_commands[i].name);
+    cf_conn_set_timeout (control->conn, 0);
   }
   if (i >= 0)
     control_commands[i].run (control, control->words + 1, &error);
@@ -170,7 +189,7 @@ control_attend (CfControl *control, guint reasons)
   }
   if (!cf_control_job_take (control->job, control->conn, &error))
     return CF_RUN_WAIT;
-  g_clear_pointer (&control->job, cf_control_job_free);
+  g_clear_pointer (&control->job, cf_control_job_leave);
   return control_answer (control, control->words[0], error);
 }
 
@@ -244,7 +263,7 @@ control_closed (CfConn *conn, gpointer data)
 
   if (control->imap != NULL)
     cf_imap_protocol.closed (conn, control->imap);
-  cf_control_job_free (control->job);
+  cf_control_job_leave (control->job);
   control_leave_store (control);
   cf_control_words_free (control->words);
   g_free (control);

@@ -2,21 +2,22 @@
  *
  * The thread and the connection share a text, the lines to be sent, and the latest progress, under one short
  * lock. Of progress only the latest is kept, and it is sent when the client has taken what went before: a
- * client that does not read costs nothing.
+ * client that does not read costs nothing. Each of the two has a reference; the thread is never joined.
  */
 #include "control/job.h"
 
+#include "control/control.h"
 #include "control/wire.h"
 
 #define PROGRESS_US (G_USEC_PER_SEC / 5)
 
 struct _CfControlJob {
+  gatomicrefcount ref_count;
   CfNet *net;
   CfConnRef ref;
   guint64 session;
   CfControlWork work;
   char *argument;
-  GThread *thread;
   gint stop;       /* atomic */
   gint64 reported; /* the work's own: when it last told of its progress; monotonic microseconds */
 
@@ -26,6 +27,43 @@ struct _CfControlJob {
   guint64 done, total;
   GError *error;
 };
+
+/* Jobs whose thread runs. */
+static struct {
+  GMutex lock;
+  GCond ended;
+  guint n;
+} running;
+
+static void
+job_unref (CfControlJob *job)
+{
+  if (!g_atomic_ref_count_dec (&job->ref_count))
+    return;
+  g_clear_error (&job->error);
+  g_string_free (job->lines, TRUE);
+  g_mutex_clear (&job->lock);
+  g_free (job->argument);
+  g_free (job);
+}
+
+static void
+running_add (gint n)
+{
+  g_mutex_lock (&running.lock);
+  running.n += (guint) n;
+  g_cond_broadcast (&running.ended);
+  g_mutex_unlock (&running.lock);
+}
+
+void
+cf_control_jobs_wait (void)
+{
+  g_mutex_lock (&running.lock);
+  while (running.n > 0)
+    g_cond_wait (&running.ended, &running.lock);
+  g_mutex_unlock (&running.lock);
+}
 
 static void
 job_wake (CfControlJob *job)
@@ -46,6 +84,8 @@ job_run (gpointer data)
   job->ended = TRUE;
   g_mutex_unlock (&job->lock);
   job_wake (job);
+  job_unref (job);
+  running_add (-1);
   return NULL;
 }
 
@@ -56,7 +96,9 @@ cf_control_job_start (CfConn *conn, CfControlWork work, const char *argument, GE
 {
   CfControlJob *job = g_new0 (CfControlJob, 1);
   g_autoptr (GError) cause = NULL;
+  GThread *thread;
 
+  g_atomic_ref_count_init (&job->ref_count);
   job->net = cf_conn_get_net (conn);
   job->ref = cf_conn_get_ref (conn);
   job->session = cf_conn_get_id (conn);
@@ -64,11 +106,17 @@ cf_control_job_start (CfConn *conn, CfControlWork work, const char *argument, GE
   job->argument = g_strdup (argument);
   job->lines = g_string_new (NULL);
   g_mutex_init (&job->lock);
-  job->thread = g_thread_try_new ("control", job_run, job, &cause);
-  if (job->thread != NULL)
+  g_atomic_ref_count_inc (&job->ref_count);
+  running_add (1);
+  thread = g_thread_try_new ("control", job_run, job, &cause);
+  if (thread != NULL) {
+    g_thread_unref (thread);
     return job;
+  }
   g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Cannot make a thread: %s", cause->message);
-  cf_control_job_free (job);
+  running_add (-1);
+  job_unref (job);
+  job_unref (job);
   return NULL;
 }
 
@@ -101,18 +149,12 @@ cf_control_job_stop (CfControlJob *job)
 }
 
 void
-cf_control_job_free (CfControlJob *job)
+cf_control_job_leave (CfControlJob *job)
 {
   if (job == NULL)
     return;
   cf_control_job_stop (job);
-  if (job->thread != NULL)
-    g_thread_join (job->thread);
-  g_clear_error (&job->error);
-  g_string_free (job->lines, TRUE);
-  g_mutex_clear (&job->lock);
-  g_free (job->argument);
-  g_free (job);
+  job_unref (job);
 }
 
 /* ---- For the work ---- */

@@ -2,9 +2,10 @@
  * connection that asked for it.
  *
  * The connection waits meanwhile and holds no worker and no storage permit; what the work has to say reaches
- * it while the work goes on. When the connection goes, the work is told to stop and waited for: so it never
- * outlives the connection, and thereby the loop and the store. Work that must not be left half done simply
- * does not stop, and whoever interrupts cofferctl interrupts nothing but the report.
+ * it while the work goes on. When the connection goes, the work is told to stop, and not waited for: a call of
+ * the store may keep it for long, and the worker that ends the connection has others to serve. Work that must
+ * not be left half done simply does not stop, and whoever interrupts cofferctl interrupts nothing but the
+ * report. The loop and the store stay until cf_control_jobs_wait() has returned.
  */
 #ifndef CF_CONTROL_JOB_H
 #define CF_CONTROL_JOB_H
@@ -28,8 +29,8 @@ CfControlJob *cf_control_job_start (CfConn *conn, CfControlWork work, const char
 gboolean cf_control_job_take (CfControlJob *job, CfConn *conn, GError **out_error);
 /* Asks the work to end early. */
 void cf_control_job_stop (CfControlJob *job);
-/* Stops it, waits until it has ended, and frees. NULL is allowed. */
-void cf_control_job_free (CfControlJob *job);
+/* The connection is done with it: tells it to stop, if it has not ended. NULL is allowed. */
+void cf_control_job_leave (CfControlJob *job);
 
 /* ---- For the work ---- */
 

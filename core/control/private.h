@@ -14,6 +14,7 @@ typedef struct {
   CfConn *conn;
   char **words;         /* the request being carried out; NULL: waiting for one */
   gboolean asked_store; /* may hold a storage permit, or wait for one */
+  gint64 store_until;   /* ... until then; monotonic microseconds */
   CfControlJob *job;    /* not NULL: the request is carried out by it */
   gboolean closing;     /* when it has ended, the connection does */
   gpointer imap;        /* not NULL: an IMAP session has taken over */

@@ -34,16 +34,24 @@ cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfIn
 }
 
 void
-cf_call_free (CfCommandCall *call)
+cf_call_give_up (CfCommandCall *call)
 {
-  if (call == NULL)
-    return;
   if (call->asked_store)
     cf_permits_release (cf_store_service_get_permits (), cf_session_get_ref (call->session));
   if (call->asked_heavy)
     cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
-  if (call->free_state != NULL)
-    call->free_state (call->state);
+  call->asked_store = call->has_store = FALSE;
+  call->asked_heavy = call->has_heavy = FALSE;
+  cf_call_set_state (call, NULL, NULL);
+  call->store_until = 0;
+}
+
+void
+cf_call_free (CfCommandCall *call)
+{
+  if (call == NULL)
+    return;
+  cf_call_give_up (call);
   g_clear_pointer (&call->parameters, g_hash_table_unref);
   cf_input_free (call->input);
   g_clear_error (&call->error);
@@ -180,13 +188,23 @@ cf_call_enter_store (CfCommandCall *call)
     return TRUE;
   if ((call->command->flags & CF_COMMAND_HEAVY) != 0 && !call->has_heavy) {
     call->asked_heavy = TRUE;
-    if (!cf_permits_try (cf_store_service_get_heavy_permits (), ref, account))
-      return FALSE;
-    call->has_heavy = TRUE;
+    call->has_heavy = cf_permits_try (cf_store_service_get_heavy_permits (), ref, account);
   }
-  call->asked_store = TRUE;
-  call->has_store = cf_permits_try (cf_store_service_get_permits (), ref, account);
+  if ((call->command->flags & CF_COMMAND_HEAVY) == 0 || call->has_heavy) {
+    call->asked_store = TRUE;
+    call->has_store = cf_permits_try (cf_store_service_get_permits (), ref, account);
+  }
+  if (!call->has_store)
+    cf_call_wait_for_store (call, 0);
   return call->has_store;
+}
+
+void
+cf_call_wait_for_store (CfCommandCall *call, guint64 octets)
+{
+  /* Woken in vain it waits no longer for that. */
+  if (call->store_until == 0)
+    call->store_until = cf_store_service_get_deadline (octets);
 }
 
 void

@@ -27,11 +27,15 @@ struct _CfCommandCall {
   gsize wants_line;   /* the longest it takes; 0: it wants none */
   char *line;         /* the line that came; NULL: none yet */
   gint64 wake_at;     /* monotonic microseconds; 0: no timer */
+  gint64 store_until; /* while WAITing for the store: when to give up, monotonic microseconds; 0: does not */
   gboolean start_tls; /* after the tagged OK */
 
   CfRun result;         /* of the last step */
   GError *error;        /* with CF_RUN_ERROR */
   gboolean is_finished; /* run has had its last call; the response is still to be sent */
+  gboolean is_preparing; /* WAITs for the store because the view needs it, before run is called */
+  gboolean goes_without; /* ... and has waited long enough */
+  gboolean is_late;     /* answered with NO from outside while a call of the store blocked; see session.c */
 };
 
 /* Copies @tag, takes over @input. */
@@ -43,6 +47,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandCall, cf_call_free)
 
 /* Gives back the permits that the step held; one that is still waited for stays. */
 void cf_call_leave_store (CfCommandCall *call);
+
+/* Before answering WAIT for what another session's call of the store may delay: notes until when. */
+void cf_call_wait_for_store (CfCommandCall *call, guint64 octets);
+/* Gives up what is waited for: the state, the permits, the places in queues. */
+void cf_call_give_up (CfCommandCall *call);
 
 /* The line that was waited for; NULL: not there, return CF_RUN_WAIT. @max: octets. The caller frees
  * (cf_secret_free() if it may be secret). */

@@ -15,6 +15,8 @@
 struct _CfOutput {
   GByteArray *octets; /* NULL: empty */
   guint options;
+  gboolean open;   /* a response is half written, what has been taken out included */
+  guint64 literal; /* octets still to come of a literal that was begun */
 };
 
 /* ---- The buffer -------------------------------------------------------------------------------------- */
@@ -65,8 +67,29 @@ cf_output_clear (CfOutput *output)
 void
 cf_output_truncate (CfOutput *output, gsize length)
 {
-  if (length < cf_output_get_length (output))
-    g_byte_array_set_size (output->octets, (guint) length);
+  if (length >= cf_output_get_length (output))
+    return;
+  /* What is left may end in a literal's octets, so only the beginning of everything is known for sure. */
+  output->open = output->open || output->literal > 0 || length > 0;
+  output->literal = 0;
+  g_byte_array_set_size (output->octets, (guint) length);
+}
+
+gboolean
+cf_output_is_open (const CfOutput *output)
+{
+  return output->open;
+}
+
+/* Where responses end: at a CRLF that is not in a literal. */
+static void
+output_follow (CfOutput *output, const char *octets, gsize length)
+{
+  gsize in_literal = MIN (output->literal, length);
+
+  output->literal -= in_literal;
+  if (length > in_literal)
+    output->open = length - in_literal < 2 || memcmp (octets + length - 2, "\r\n", 2) != 0;
 }
 
 void
@@ -78,6 +101,7 @@ cf_output_octets (CfOutput *output, const void *octets, gsize length)
   if (output->octets == NULL)
     output->octets = g_byte_array_new ();
   g_byte_array_append (output->octets, octets, (guint) length);
+  output_follow (output, octets, length);
 }
 
 /* ---- Strings ----------------------------------------------------------------------------------------- */
@@ -104,6 +128,8 @@ void
 cf_output_begin_literal (CfOutput *output, guint64 length, gboolean literal8)
 {
   cf_output_printf (output, "%s{%" G_GUINT64_FORMAT "}\r\n", literal8 ? "~" : "", length);
+  output->open = TRUE;
+  output->literal = length;
 }
 
 static void

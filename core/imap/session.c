@@ -13,6 +13,7 @@
 #include "imap/selected.h"
 #include "module/registry.h"
 #include "module/settings.h"
+#include "store/service.h"
 
 #include <string.h>
 
@@ -91,6 +92,8 @@ session_arm (CfSession *session)
     at = MIN (at, session->demote_at);
   if (session->call != NULL && session->call->wake_at != 0)
     at = MIN (at, session->call->wake_at);
+  if (session->call != NULL && session->call->store_until != 0)
+    at = MIN (at, session->call->store_until);
   cf_conn_set_timeout (session->conn, MAX (at - now, 1000) / 1000);
 }
 
@@ -356,9 +359,12 @@ session_prepare (CfSession *session, GError **error)
   gboolean required = session->call->command->states == CF_STATE_SELECTED;
   g_autoptr (GError) local_error = NULL;
 
-  if (session->view == NULL || !cf_selected_needs_refresh (session) || cf_selected_promote (session))
+  session->call->is_preparing = FALSE;
+  if (session->view == NULL || session->call->goes_without || !cf_selected_needs_refresh (session)
+      || cf_selected_promote (session))
     return CF_RUN_DONE;
-  if (!cf_call_enter_store (session->call))
+  session->call->is_preparing = !cf_call_enter_store (session->call);
+  if (session->call->is_preparing)
     return CF_RUN_WAIT;
   if (cf_selected_refresh (session, &local_error) || !required)
     return CF_RUN_DONE;
@@ -366,10 +372,71 @@ session_prepare (CfSession *session, GError **error)
   return CF_RUN_ERROR;
 }
 
+/* ---- A store that does not answer ---- */
+
+/* A command has waited long enough for its turn at the store. It is over; but one that can do without goes on
+ * with the view as it is. */
+static void
+session_give_up_waiting (CfSession *session)
+{
+  CfCommandCall *call = session->call;
+
+  call->store_until = 0;
+  call->goes_without = call->is_preparing && call->command->states != CF_STATE_SELECTED;
+  if (call->goes_without)
+    return;
+  cf_call_give_up (call);
+  call->result = CF_RUN_ERROR;
+  call->is_finished = TRUE;
+  g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
+}
+
+static gboolean
+session_lend (CfConn *conn, gpointer data)
+{
+  CfSession *session = data;
+
+  if (session->call == NULL || cf_output_is_open (session->output))
+    return FALSE;
+  session_flush (session);
+  return TRUE;
+}
+
+/* On the main thread, while the session's worker is inside the store. */
+static void
+session_tell_late (CfConn *conn, gpointer data)
+{
+  CfSession *session = data;
+
+  cf_conn_printf (conn, "%s NO [UNAVAILABLE] The store did not answer in time\r\n", session->call->tag);
+  session->call->is_late = TRUE;
+  cf_store_service_note_late ();
+}
+
+/* The store has come back, and the command, which has seen its call fail, as well. Its response was sent long
+ * ago, so EXPUNGE may not be told now (RFC 3501, 7.4.1): the next command does that. */
+static CfRun
+session_finish_late (CfSession *session, CfMailbox *mailbox, CfAccountId account)
+{
+  g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
+
+  if (call->error == NULL) /* it failed in something that it can do without */
+    g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
+  cf_session_log_error (session, call->command->name, call->error);
+  session_flush (session);
+  /* The client believes that nothing has changed. */
+  if (call->result != CF_RUN_ERROR && (session->mailbox != mailbox || session->identity.account != account))
+    session_bye (session, "UNAVAILABLE", "The store answered too late");
+  return session->closing || session_leave_if_gone (session) ? CF_RUN_CLOSE : CF_RUN_MORE;
+}
+
 static CfRun
 session_step (CfSession *session)
 {
+  static const CfConnLate late = { session_lend, session_tell_late };
   CfCommandCall *call = session->call;
+  CfMailbox *mailbox = session->mailbox;
+  CfAccountId account = session->identity.account;
 
   cf_selected_follow_names (session);
   /* News that IDLE tells are not the client's activity. */
@@ -377,12 +444,17 @@ session_step (CfSession *session)
     cf_session_touch (session);
   if (call->is_finished)
     return session_finish (session);
+  cf_conn_set_late (session->conn, &late, session);
   call->result = session_prepare (session, &call->error);
-  if (call->result == CF_RUN_DONE)
+  if (call->result == CF_RUN_DONE && !call->is_late)
     call->result = call->command->run (call, &call->error);
   if (call->result == CF_RUN_ERROR && call->error == NULL)
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_SERVERBUG, "The command failed without saying why");
   cf_call_leave_store (call);
+  if (call->is_late)
+    return session_finish_late (session, mailbox, account);
+  if (call->result != CF_RUN_WAIT)
+    call->store_until = 0;
   session_flush (session);
   /* A literal broke off: whatever is sent now, a client would count among its octets. */
   if (session->closing)
@@ -415,6 +487,8 @@ session_timeout (CfSession *session)
 {
   gint64 now = g_get_monotonic_time ();
 
+  if (session->call != NULL && session->call->store_until != 0 && now >= session->call->store_until)
+    session_give_up_waiting (session);
   if (now >= session->autologout_at) {
     /* In the midst of a command the client has not read for as long: there is nobody to say it to. */
     if (!session_is_waiting_for_input (session))

@@ -41,6 +41,7 @@ struct _CfWriteQueueBatch {
   CfMailbox *destination;       /* NULL: none, the same, or nothing is known of it here */
   CfSnapshotReport *reports[2]; /* [1] NULL: no other mailbox */
   GPtrArray *writes;            /* CfWrite, in the order of their operations */
+  guint64 octets;               /* of appended messages, without what is kept apart */
 };
 
 /* ---- Operations -------------------------------------------------------------------------------------- */
@@ -200,6 +201,12 @@ cf_write_get_result (const CfWrite *write, guint i)
   return &g_array_index (write->results, CfWriteResult, i);
 }
 
+guint64
+cf_write_get_octets (const CfWrite *write)
+{
+  return write->append_octets;
+}
+
 const GError *
 cf_write_get_error (const CfWrite *write)
 {
@@ -215,8 +222,8 @@ cf_write_get_uid_validity (const CfWrite *write, guint which)
   return write->uid_validity[which];
 }
 
-static void
-write_fail (CfWrite *write, const GError *error)
+void
+cf_write_fail (CfWrite *write, const GError *error)
 {
   for (guint i = 0; i < write->results->len; i++) {
     CfWriteResult *result = &g_array_index (write->results, CfWriteResult, i);
@@ -268,7 +275,7 @@ cf_write_cancel (CfWrite *write)
   dropped = g_atomic_int_get (&write->state) == WRITE_WAITING;
   if (dropped) {
     g_queue_remove (&write->mailbox->waiting, write);
-    write_fail (write, error);
+    cf_write_fail (write, error);
     g_atomic_int_set (&write->state, WRITE_DONE);
     next = queue_get_next (write->mailbox); /* this one may have been the one that was woken to commit */
   }
@@ -374,6 +381,7 @@ cf_write_queue_try_begin (CfMailbox *mailbox)
   batch = g_new0 (CfWriteQueueBatch, 1);
   batch->mailbox = cf_mailbox_ref (mailbox);
   batch->writes = gathering.writes;
+  batch->octets = gathering.octets;
   batch->batch = cf_write_batch_new (mailbox->account, mailbox->id, gathering.destination,
                                      gathering.limits != NULL ? gathering.limits->max_octets : 0,
                                      gathering.limits != NULL ? gathering.limits->max_messages : 0);
@@ -392,6 +400,12 @@ CfWriteBatch *
 cf_write_queue_batch_get (CfWriteQueueBatch *batch)
 {
   return batch->batch;
+}
+
+guint64
+cf_write_queue_batch_get_octets (const CfWriteQueueBatch *batch)
+{
+  return batch->octets;
 }
 
 /* ---- The end of a batch ------------------------------------------------------------------------------ */
@@ -474,7 +488,7 @@ static void
 batch_fail (CfWriteQueueBatch *batch, const GError *failure)
 {
   for (guint i = 0; i < batch->writes->len; i++)
-    write_fail (g_ptr_array_index (batch->writes, i), failure);
+    cf_write_fail (g_ptr_array_index (batch->writes, i), failure);
 
   if (g_error_matches (failure, CF_ERROR, CF_ERROR_UNAVAILABLE) /* nothing was stored */
       || g_error_matches (failure, CF_ERROR, CF_ERROR_LIMIT))

@@ -51,6 +51,11 @@ gboolean cf_write_is_done (CfWrite *write);
 const CfWriteResult *cf_write_get_result (const CfWrite *write, guint i);
 /* The first operation's error there is; borrowed. NULL: all succeeded. */
 const GError *cf_write_get_error (const CfWrite *write);
+/* Octets that it appends, without what is kept apart. */
+guint64 cf_write_get_octets (const CfWrite *write);
+/* Puts @error in the place of all results: for the maker of a write that is done, to whom they mean nothing
+ * any more. */
+void cf_write_fail (CfWrite *write, const GError *error);
 /* UIDVALIDITY of the mailbox (which 0) or the destination (which 1), for APPENDUID and COPYUID;
  * 0: not reported. */
 guint32 cf_write_get_uid_validity (const CfWrite *write, guint which);
@@ -79,6 +84,8 @@ CfWriteQueueBatch *cf_write_queue_try_begin (CfMailbox *mailbox);
 
 /* What to give to the store; borrowed. */
 CfWriteBatch *cf_write_queue_batch_get (CfWriteQueueBatch *batch);
+/* How much it appends, without what is kept apart: a commit that moves much may take longer. */
+guint64 cf_write_queue_batch_get_octets (const CfWriteQueueBatch *batch);
 
 /* The store answered: @failure is its error, NULL if the commit succeeded; borrowed. Publishes both
  * mailboxes, hands each write its results, marks them done, wakes their sessions but @self (the caller's; 0:

@@ -111,6 +111,12 @@ worker_main (gpointer data)
   return NULL;
 }
 
+CfWorker *
+cf_net_get_worker (void)
+{
+  return current_worker;
+}
+
 int
 cf_net_get_worker_index (void)
 {
@@ -171,6 +177,7 @@ net_sweep (gpointer data)
   CfNet *net = data;
 
   net_sweep_deadlines (net);
+  cf_late_sweep (net);
   if (!atomic_load (&net->draining)) {
     cf_listener_resume_all (net);
     return G_SOURCE_CONTINUE;

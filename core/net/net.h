@@ -135,6 +135,28 @@ typedef struct {
 typedef gboolean (*CfNetForeachFunc) (const CfConnInfo *info, gpointer user_data);
 void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
 
+/* ---- Calls that block too long ------------------------------------------------------------------------
+ *
+ * A worker that is inside a blocking call is interrupted by nobody. What its connection's client is told when
+ * the call's deadline has passed is written by the sweep: the worker lends it the connection (late.c). */
+typedef struct {
+  /* The owner is about to block. FALSE: nothing can be said now (a response is half written). */
+  gboolean (*lend) (CfConn *conn, gpointer data);
+  /* On the main thread, once, after the deadline, while the owner is blocked: may write to the connection and
+   * touch what the owner, in its call, does not. Must not block. */
+  void (*tell) (CfConn *conn, gpointer data);
+} CfConnLate;
+
+/* What holds until the run under way returns. For the owner. @late is static. Not called: nobody is told. */
+void cf_conn_set_late (CfConn *conn, const CfConnLate *late, gpointer data);
+
+/* Around a call that may block until @deadline (monotonic microseconds) or, against all promises, longer. The
+ * second: TRUE, the client has been told meanwhile. Do nothing on other threads than workers. */
+void cf_net_block (gint64 deadline);
+gboolean cf_net_unblock (void);
+/* The client was told in this run; nothing more should be begun for it. */
+gboolean cf_net_is_late (void);
+
 /* ---- Listeners ------------------------------------------------------------------------------------- */
 
 /* Opens what @text says, for the one of @protocols (NULL-terminated array) whose name the scheme has:

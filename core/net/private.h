@@ -45,6 +45,14 @@ typedef struct {
   gpointer data;    /* what worker_start returned */
   guint8 *spare[2]; /* blocks of net->block octets that turns borrow, so that idle connections keep none */
   _Atomic guint64 bytes_in, bytes_out; /* written by this worker alone */
+
+  /* late.c. Who holds the loan may touch late_conn; the others are the worker's. */
+  _Atomic int loan;
+  _Atomic gint64 late_at;
+  const CfConnLate *late; /* NULL: whatever is served now is never lent */
+  CfConn *late_conn;
+  gpointer late_data;
+  gboolean was_late; /* in the run under way */
 } CfWorker;
 
 typedef enum {
@@ -202,6 +210,16 @@ CfConnRef cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean
 
 /* turn.c */
 gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);
+
+/* Sends what the socket takes; that the connection is broken, its owner finds out. */
+void cf_turn_send (CfConn *conn);
+
+/* loop.c */
+/* The calling worker; NULL on any other thread. */
+CfWorker *cf_net_get_worker (void);
+
+/* late.c */
+void cf_late_sweep (CfNet *net);
 
 /* buffer.c */
 guint8 *cf_buffer_reserve (CfBuffer *buffer, CfWorker *worker, gsize room);

@@ -86,6 +86,14 @@ turn_flush (CfConn *conn, Turn *turn)
   return TRUE;
 }
 
+void
+cf_turn_send (CfConn *conn)
+{
+  Turn turn = { 0 };
+
+  turn_flush (conn, &turn);
+}
+
 /* Reads once, up to the bound on input. FALSE: the connection is broken. *@out_news: there is something that
  * run has not seen. */
 static gboolean
@@ -272,6 +280,7 @@ turn_run (CfConn *conn, Turn *turn, guint reasons)
 {
   turn->runs++;
   conn->last = conn->card.protocol->run (conn, conn->session, reasons);
+  cf_conn_set_late (conn, NULL, NULL);
   switch (conn->last) {
   case CF_RUN_ERROR:
     return STEP_DEAD;

@@ -60,9 +60,12 @@ cf_store_search (CfSession *session, const CfSearchNode *tree, const CfUidSet *c
   if (!cf_rights_check (session, cf_session_get_mailbox_name (session), CF_RIGHT_READ, error)
       || !cf_store_begin (&frame, cf_session_get_number (session), 0, error))
     return FALSE;
-  return cf_store_end (&frame,
-                       frame.slots->search (frame.conn, &frame.call, cf_session_get_account (session),
-                                            cf_session_get_mailbox (session), tree, candidates, out_uids,
-                                            out_exact, error),
-                       error);
+  gboolean ok = cf_store_end (&frame,
+                              frame.slots->search (frame.conn, &frame.call, cf_session_get_account (session),
+                                                   cf_session_get_mailbox (session), tree, candidates,
+                                                   out_uids, out_exact, error),
+                              error);
+  if (!ok && frame.done)
+    g_clear_pointer (out_uids, cf_uid_set_free);
+  return ok;
 }

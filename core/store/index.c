@@ -217,16 +217,16 @@ cf_store_commit_queue (CfSession *session, CfMailbox *mailbox, CfConnRef self)
   CfWriteQueueBatch *batch = cf_write_queue_try_begin (mailbox);
   g_autoptr (GError) failure = NULL;
   CfStoreFrame frame;
-  gboolean ok;
 
   if (batch == NULL)
     return FALSE;
   CfWriteBatch *store_batch = cf_write_queue_batch_get (batch);
-  ok = cf_store_begin (&frame, cf_session_get_number (session), CF_WRITE_QUEUE_MAX_OCTETS, &failure);
-  if (ok)
-    ok = cf_store_end (&frame, frame.slots->commit (frame.conn, &frame.call, store_batch, &failure),
-                       &failure);
-  if (ok) {
+  if (cf_store_begin (&frame, cf_session_get_number (session), cf_write_queue_batch_get_octets (batch),
+                      &failure))
+    cf_store_end (&frame, frame.slots->commit (frame.conn, &frame.call, store_batch, &failure), &failure);
+  /* What is stored is stored, and other sessions' as well, also if it came too late for this one. */
+  if (frame.done) {
+    g_clear_error (&failure);
     CfHookInfo hook = {
       .struct_size = sizeof hook,
       .event = CF_HOOK_COMMITTED,

@@ -21,7 +21,7 @@ static struct {
   CfStorageClass slots;
   CfStore *store;
   CfPermits *permits, *heavy_permits;
-  guint deadline_ms;
+  gint deadline_ms; /* atomic */
   gboolean has_object_put, has_watch;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
   guint64 n_calls;   /* atomic; the last part of a call's trace id */
@@ -61,7 +61,7 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   guint heavy = config->heavy_permits != 0 ? MIN (config->heavy_permits, permits) : MAX (permits / 2, 1);
   service.permits = cf_permits_new (permits, (permits + 1) / 2, config->wake, config->wake_data);
   service.heavy_permits = cf_permits_new (heavy, MAX (heavy / 2, 1), config->wake, config->wake_data);
-  service.deadline_ms = config->deadline_ms;
+  cf_store_service_set_deadline (config->deadline_ms);
   service.away_until = 0;
   service.n_calls = 0;
   if (service.has_watch && !service.slots.watch (service.store, cf_mailbox_changed_elsewhere, NULL, error)) {
@@ -135,6 +135,19 @@ cf_store_service_is_away (void)
   return __atomic_load_n (&service.away_until, __ATOMIC_ACQUIRE) != 0;
 }
 
+void
+cf_store_service_set_deadline (guint ms)
+{
+  g_atomic_int_set (&service.deadline_ms, (gint) ms);
+}
+
+gint64
+cf_store_service_get_deadline (guint64 octets)
+{
+  return g_get_monotonic_time () + g_atomic_int_get (&service.deadline_ms) * G_GINT64_CONSTANT (1000)
+         + (gint64) (octets / (1024 * 1024)) * US_PER_MEGABYTE;
+}
+
 static void
 service_set_away (void)
 {
@@ -143,6 +156,12 @@ service_set_away (void)
 
   if (was == 0)
     g_warning ("The store is away; commands that need it fail until it answers again");
+}
+
+void
+cf_store_service_note_late (void)
+{
+  service_set_away ();
 }
 
 /* TRUE when the store counts as there, or this caller is the one to try it now. */
@@ -175,14 +194,16 @@ frame_connect (CfStoreFrame *frame, StoreWorker *worker, GError **error)
 gboolean
 cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error)
 {
-  gint64 allowed
-      = service.deadline_ms * G_GINT64_CONSTANT (1000) + (gint64) (octets / (1024 * 1024)) * US_PER_MEGABYTE;
   guint64 number = __atomic_add_fetch (&service.n_calls, 1, __ATOMIC_RELAXED);
   gboolean probe;
 
   frame->slots = &service.slots;
   frame->conn = NULL;
-  frame->maintenance = FALSE;
+  frame->maintenance = frame->done = FALSE;
+  if (cf_net_is_late ()) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The command was given up");
+    return FALSE;
+  }
   if (!service_may_ask (&probe)) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The message store is not available now");
     return FALSE;
@@ -190,10 +211,11 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
   g_snprintf (frame->trace, sizeof frame->trace, "%" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT, session, number);
   frame->call = (CfCall){
     .struct_size = sizeof frame->call,
-    .deadline = g_get_monotonic_time () + allowed,
+    .deadline = cf_store_service_get_deadline (octets),
     .session = session,
     .trace = frame->trace,
   };
+  cf_net_block (frame->call.deadline);
   if (!frame_connect (frame, cf_net_get_worker_data (), error))
     return cf_store_end (frame, FALSE, error);
   if (!probe)
@@ -222,7 +244,9 @@ cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
   gboolean lost = !ok
                   && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
                       || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));
+  gboolean late = cf_net_unblock ();
 
+  frame->done = ok;
   if (lost && !frame->maintenance)
     service_set_away ();
   if (frame->conn != NULL && (worker == NULL || lost)) {
@@ -230,5 +254,8 @@ cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
     if (worker != NULL)
       worker->conn = NULL;
   }
-  return ok;
+  if (!ok || !late)
+    return ok;
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
+  return FALSE;
 }

@@ -23,7 +23,7 @@ typedef struct {
   guint workers;
   guint permits;       /* 0: workers - 2, at least 1; always less than workers */
   guint heavy_permits; /* 0: half of permits */
-  guint deadline_ms;   /* of an ordinary call */
+  guint deadline_ms;   /* of an ordinary call; cf_store_service_set_deadline() */
   CfPermitsWake wake;
   gpointer wake_data;
 } CfStoreServiceConfig;
@@ -45,6 +45,12 @@ CfPermits *cf_store_service_get_heavy_permits (void);
 guint64 cf_store_service_get_n_calls (void);
 /* The last call ended UNAVAILABLE, and none has succeeded since. Any thread. */
 gboolean cf_store_service_is_away (void);
+/* From the next call on. Main thread. */
+void cf_store_service_set_deadline (guint ms);
+/* Until when a call that begins now and moves @octets is to have ended; monotonic microseconds. Any thread. */
+gint64 cf_store_service_get_deadline (guint64 octets);
+/* A call has not come back by its deadline. Any thread. */
+void cf_store_service_note_late (void);
 /* Does the plugin itself store parts apart? (Calls never need to ask.) */
 gboolean cf_store_has_object_put (void);
 
@@ -54,6 +60,7 @@ typedef struct {
   CfStoreConn *conn;
   CfCall call;
   gboolean maintenance;
+  gboolean done; /* by cf_store_end(): what the slot itself returned */
   char trace[32];
 } CfStoreFrame;
 
@@ -65,7 +72,9 @@ gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, G
  * nothing of whether the store is there (a backup fails when its destination is full). Not on a worker. */
 gboolean cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error);
 /* @ok is what the slot returned, @error where it wrote, not NULL: its code says whether the store is away.
- * Returns @ok. */
+ * Returns @ok; but FALSE with CF_ERROR_UNKNOWN when the slot has succeeded after the client was told that the
+ * store does not answer (net.h): the command is to end as after any failure. frame->done has the truth, for
+ * what core remembers of the store. */
 gboolean cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error);
 
 /* The plugin's class made whole: copies the known part of @source into @target and puts core's answer in

@@ -144,7 +144,7 @@ cf_store_mailbox_rename (CfSession *session, const char *from, const char *to, G
       &frame, frame.slots->mailbox_rename (frame.conn, &frame.call, account, from, to, error), error);
   /* Also after a failure: its outcome may be unknown. */
   cf_names_forget_account (account);
-  if (ok)
+  if (frame.done)
     cf_mailbox_renamed (account, from, to);
   return ok;
 }
@@ -165,14 +165,13 @@ cf_store_mailbox_delete (CfSession *session, const char *name, GError **error)
   cf_names_forget (account, name);
   if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
     return FALSE;
-  if (!cf_store_end (&frame, frame.slots->mailbox_delete (frame.conn, &frame.call, account, id, error),
-                     error))
-    return FALSE;
+  gboolean ok = cf_store_end (
+      &frame, frame.slots->mailbox_delete (frame.conn, &frame.call, account, id, error), error);
 
-  g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (account, id);
+  g_autoptr (CfMailbox) mailbox = frame.done ? cf_mailbox_lookup (account, id) : NULL;
   if (mailbox != NULL)
     cf_mailbox_set_gone (mailbox);
-  return TRUE;
+  return ok;
 }
 
 /* ---- STATUS ---- */

@@ -219,6 +219,31 @@ test_round_trip (void)
   }
 }
 
+static void
+test_open (void)
+{
+  g_autoptr (CfOutput) output = cf_output_new (0);
+
+  g_assert_false (cf_output_is_open (output));
+  cf_output_text (output, "* 1 FETCH (BODY[] ");
+  g_assert_true (cf_output_is_open (output));
+  cf_output_begin_literal (output, 6, FALSE);
+  g_assert_true (cf_output_is_open (output));
+  cf_output_text (output, "a\r\n");
+  g_assert_true (cf_output_is_open (output));
+  cf_output_clear (output); /* it has been sent */
+  cf_output_text (output, "b\r\n");
+  g_assert_true (cf_output_is_open (output));
+  cf_output_text (output, ")\r\n");
+  g_assert_false (cf_output_is_open (output));
+  cf_output_begin_literal (output, 0, FALSE);
+  g_assert_true (cf_output_is_open (output));
+  cf_output_truncate (output, 3);
+  g_assert_true (cf_output_is_open (output));
+  cf_output_text (output, "a1 NO x\r\n");
+  g_assert_false (cf_output_is_open (output));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -230,6 +255,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/output/flags", test_flags);
   g_test_add_func ("/core/output/date-time", test_date_time);
   g_test_add_func ("/core/output/buffer", test_buffer);
+  g_test_add_func ("/core/output/open", test_open);
   g_test_add_func ("/core/output/astring/round-trip", test_round_trip);
   return g_test_run ();
 }

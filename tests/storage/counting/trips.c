@@ -131,6 +131,7 @@ parse_action (const char *text, Fault *fault)
     { "done-unavailable", { ACTION_FAIL, .after = TRUE, .code = CF_ERROR_UNAVAILABLE } },
     { "done-unknown", { ACTION_FAIL, .after = TRUE, .code = CF_ERROR_UNKNOWN } },
     { "hold", { ACTION_HOLD } },
+    { "done-hold", { ACTION_HOLD, .after = TRUE } },
     { "kill", { ACTION_KILL } },
     { "done-kill", { ACTION_KILL, .after = TRUE } },
   };

@@ -60,7 +60,7 @@ char *trips_describe (void);
  * - unavailable, unknown: fails with that error, without having called the wrapped slot;
  * - done-unavailable, done-unknown: the same, having called it;
  * - delay=MS: calls it so many milliseconds late;
- * - hold: calls it when the faults are cleared;
+ * - hold: calls it when the faults are cleared; done-hold: calls it, and returns when they are;
  * - kill, done-kill: the process dies at once, before or after the call. */
 gboolean trips_set_fault (const char *text, GError **error);
 
