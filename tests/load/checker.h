@@ -33,6 +33,6 @@ extern Options options;
 
 /* Microseconds, monotonic. */
 #define NEVER  G_MAXINT64
-#define SECOND G_USEC_PER_SEC
+#define SECOND ((gint64) G_USEC_PER_SEC)
 
 #endif
