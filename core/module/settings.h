@@ -3,9 +3,9 @@
  * One struct, filled from the groups [server], [imap] and [storage] through the same tables of CfConfigKey
  * that modules register. To add a key: a field here, a row in settings.c.
  *
- * There is one for the process, filled before any worker runs. SIGHUP replaces reloadable integers and
- * choices while workers read them, each in one piece; what is not reloadable never changes. Sizes are octets,
- * times are seconds, 0 switches a limit off only where it says so. Strings are NULL when not given.
+ * There is one for the process, filled before any worker runs. SIGHUP replaces what is _Atomic while workers
+ * read it, and strings that are said to be reloadable; the rest never changes. Sizes are octets, times are
+ * seconds, 0 switches a limit off only where it says so. Strings are NULL when not given.
  */
 #ifndef CF_MODULE_SETTINGS_H
 #define CF_MODULE_SETTINGS_H
@@ -19,43 +19,43 @@ typedef struct {
   char **listen;
   char **modules;
   char *tls_certificate, *tls_key, *tls_priorities, *tls_client_ca; /* main thread only; reloadable */
-  const char *plaintext_login;                                      /* "never", "loopback", "always" */
+  const char *_Atomic plaintext_login;                              /* "never", "loopback", "always" */
   char *control_socket;
   char *user;
-  const char *log_level;
+  const char *_Atomic log_level;
   gint64 workers; /* 0: by the number of cores */
   gint64 max_connections;
-  gint64 connections_per_account, connections_per_address; /* 0: no limit */
-  char **trusted_networks, **proxy_networks;               /* main thread only; reloadable */
-  gboolean proxy_tls;                                      /* proxies are believed that clients had TLS */
-  gint64 drain_time;
+  _Atomic gint64 connections_per_account, connections_per_address; /* 0: no limit */
+  char **trusted_networks, **proxy_networks;                       /* main thread only; reloadable */
+  _Atomic gboolean proxy_tls; /* proxies are believed that clients had TLS */
+  _Atomic gint64 drain_time;
 
   /* [imap] */
-  gint64 login_timeout;
+  _Atomic gint64 login_timeout;
   gint64 login_delay_max;    /* longest wait after failed logins; 0: none */
   gint64 login_failures_max; /* failures a minute of one address above which all wait; 0: no ceiling */
-  gint64 idle_timeout;
-  gint64 idle_keepalive; /* 0: none is sent */
-  gint64 view_idle;
-  gint64 command_max; /* a command without its literals */
-  gint64 literal_max; /* a literal that is not a message */
-  gint64 append_limit;
-  gint64 spool_threshold;
+  _Atomic gint64 idle_timeout;
+  _Atomic gint64 idle_keepalive; /* 0: none is sent */
+  _Atomic gint64 view_idle;
+  _Atomic gint64 command_max; /* a command without its literals */
+  _Atomic gint64 literal_max; /* a literal that is not a message */
+  _Atomic gint64 append_limit;
+  _Atomic gint64 spool_threshold;
   char *spool_dir; /* NULL: the system's directory for temporary files */
-  gint64 keywords_per_message;
-  gboolean show_read_report_sent;   /* FETCH and FLAGS show \read-report-sent */
-  gboolean accept_read_report_sent; /* STORE and APPEND may set it */
+  _Atomic gint64 keywords_per_message;
+  _Atomic gboolean show_read_report_sent;   /* FETCH and FLAGS show \read-report-sent */
+  _Atomic gboolean accept_read_report_sent; /* STORE and APPEND may set it */
 
   /* [storage] */
   char *storage_class;
-  gint64 store_deadline;
+  _Atomic gint64 store_deadline;
   gint64 store_permits; /* 0: three quarters of the workers */
   gint64 heavy_permits; /* 0: a quarter of the store permits */
   gint64 facts_cache, snapshot_cache;
-  gint64 object_threshold;  /* leaf parts of at least so many octets are kept apart */
-  const char *object_scope; /* "account", "domain", "server" */
-  gint64 collect_interval;  /* 0: never */
-  gint64 collect_grace;
+  gint64 object_threshold;         /* leaf parts of at least so many octets are kept apart */
+  const char *object_scope;        /* "account", "domain", "server" */
+  _Atomic gint64 collect_interval; /* 0: never */
+  _Atomic gint64 collect_grace;
   char **create_mailboxes; /* for a new account: "Sent \Sent;Trash \Trash" */
 } CfSettings;
 

@@ -4,12 +4,12 @@
 
 #include <glib.h>
 
-/* Filled before the first login; integers may be replaced while sessions run (SIGHUP). */
+/* Filled before the first login; what is _Atomic may be replaced while sessions run (SIGHUP). */
 typedef struct {
-  gint64 iterations;     /* of new verifiers, and of those that unknown users seem to have */
-  gint64 cache_entries;  /* good logins remembered; 0: none */
-  gint64 cache_lifetime; /* for so many seconds */
-  char *secret_file;     /* NULL or "": unknown users' salts change when the server starts */
+  _Atomic gint64 iterations;     /* of new verifiers, and of those that unknown users seem to have */
+  _Atomic gint64 cache_entries;  /* good logins remembered; 0: none */
+  _Atomic gint64 cache_lifetime; /* for so many seconds */
+  char *secret_file;             /* NULL or "": unknown users' salts change when the server starts */
 } AuthSettings;
 
 extern AuthSettings auth_settings;

@@ -5,7 +5,7 @@
 #include <coffer/module.h>
 
 typedef struct {
-  gboolean deny;
+  _Atomic gboolean deny;
 } ToyConfig;
 
 static ToyConfig config;

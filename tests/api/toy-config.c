@@ -12,7 +12,7 @@ typedef struct {
   gint64 integer, duration;
   char *string, *file;
   char **list;
-  const char *colour;
+  const char *_Atomic colour;
 } ToyConfig;
 
 static ToyConfig config;

@@ -8,7 +8,7 @@
 #include <coffer/module.h>
 
 typedef struct {
-  const char *veto;
+  const char *_Atomic veto;
 } ToyConfig;
 
 static ToyConfig config;
