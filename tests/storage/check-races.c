@@ -8,7 +8,8 @@
 /* What the threads of one race share. */
 typedef struct {
   KitMailbox inbox, other;
-  gint done; /* atomic: writers that have finished */
+  gint done;       /* atomic: writers that have finished */
+  gint attempt_us; /* atomic: how long it took to append a shared object in vain */
   guint n_writers;
   guint rounds;
   GMutex lock;
@@ -359,6 +360,7 @@ static gboolean
 append_object (Kit *kit, Race *race, guint32 *out_uid)
 {
   for (guint attempt = 0; attempt < 1000; attempt++) {
+    gint64 begin = g_get_monotonic_time ();
     g_autoptr (KitBatch) batch = kit_batch_new (&race->inbox, NULL, 0, 0, G_MAXUINT64);
     CfObjectId object;
     CfWriteOp op;
@@ -374,6 +376,7 @@ append_object (Kit *kit, Race *race, guint32 *out_uid)
       return TRUE;
     if (!kit_op_failed_with (kit, batch, 0, CF_ERROR_CONTENT_GONE))
       return FALSE;
+    g_atomic_int_set (&race->attempt_us, (gint) MIN (g_get_monotonic_time () - begin, G_USEC_PER_SEC / 10));
   }
   return kit_fail (kit, "an object was gone 1000 times in a row");
 }
@@ -413,7 +416,8 @@ collect_thread (Kit *kit, guint number, gpointer data)
 
     KIT_EXPECT (kit, kit->slots->collect (kit->conn, kit_call (kit), 0, &freed, &more, &error),
                 "collect failed: %s", error != NULL ? error->message : "no error set");
-    g_usleep (g_random_int_range (0, 1000)); /* or nobody would ever place the object */
+    /* Or nobody would ever place the object. */
+    g_usleep (g_random_int_range (0, 1000 + 2 * g_atomic_int_get (&race->attempt_us)));
   }
   for (guint i = 0; number != 0 && i < race->rounds && !kit_has_failed (kit); i++) {
     guint32 uid = 0;
