@@ -174,7 +174,8 @@ client_take_bye (Client *client)
 
   if (command != NULL && command->kind == KIND_LOGOUT)
     return;
-  if (client->box == NULL || !ledger_may_be_deleted (client->box))
+  if ((client->box == NULL || !ledger_may_be_deleted (client->box))
+      && (client->left == NULL || !ledger_may_be_deleted (client->left)))
     client_fail (client, "RFC 3501, 7.1.5: BYE for no reason");
   client->byes++;
   client_drop (client, CONN_CLOSE_ORDERLY);
@@ -375,11 +376,13 @@ client_select (Client *client, const char *name, gboolean read_only)
 
   command->target = g_strdup (name);
   command->read_only = read_only;
+  client->left = client->box;
   client_leave (client);
   command->box = NULL;
   client_begin (client, command, text);
   client_end_line (client);
   client_wait (client, command);
+  client->left = NULL;
   return command;
 }
 

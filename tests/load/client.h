@@ -94,7 +94,8 @@ typedef struct {
   GQueue sent; /* of Command: in progress, the oldest first */
 
   /* The selected mailbox. */
-  Box *box; /* NULL: none */
+  Box *box;  /* NULL: none */
+  Box *left; /* while SELECT is in progress: the one selected before */
   char *box_name;
   gboolean read_only;
   gint64 opened;
