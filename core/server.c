@@ -262,13 +262,23 @@ net_drained (CfNet *net, gpointer user_data)
   server->drained (server->drained_data);
 }
 
+/* Each client is an open file, and the store, spooled literals and listeners need some too. */
+static guint
+get_max_connections (const CfSettings *settings)
+{
+  guint64 files = cf_system_raise_file_limit ();
+  guint64 others = MIN (MAX (files / 16, 64), files / 2);
+
+  return (guint) MIN ((guint64) settings->max_connections, files - others);
+}
+
 static CfNet *
 new_net (CfServer *server, GError **error)
 {
   const CfSettings *settings = cf_settings_get ();
   const CfNetConfig config = {
     .workers = (guint) settings->workers,
-    .max_connections = (guint) settings->max_connections,
+    .max_connections = get_max_connections (settings),
     .worker_start = cf_store_worker_new,
     .worker_stop = cf_store_worker_free,
     .drained = net_drained,
@@ -398,7 +408,10 @@ cf_server_start (CfServer *server, GError **error)
 {
   const CfSettings *settings = cf_settings_get ();
 
-  cf_system_raise_file_limit ();
+  if (get_max_connections (settings) < settings->max_connections)
+    g_message ("max_connections is %" G_GINT64_FORMAT
+               ", but the limit of open files allows %u clients at a time",
+               settings->max_connections, get_max_connections (settings));
   if (!listen_all (server, error))
     return FALSE;
   if (settings->user != NULL && !cf_system_become_user (settings->user, error))

@@ -15,16 +15,20 @@
 #include <time.h>
 #include <unistd.h>
 
-void
+guint64
 cf_system_raise_file_limit (void)
 {
-  struct rlimit limit;
+  struct rlimit limit, raised;
 
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit (RLIMIT_NOFILE, &limit) != 0)
-    g_info ("The limit of open files stays as it is: %s", g_strerror (errno));
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0)
+    return G_MAXUINT64;
+  if (limit.rlim_cur >= limit.rlim_max)
+    return limit.rlim_cur;
+  raised = (struct rlimit){ .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
+  if (setrlimit (RLIMIT_NOFILE, &raised) == 0)
+    return raised.rlim_cur;
+  g_info ("The limit of open files stays as it is: %s", g_strerror (errno));
+  return limit.rlim_cur;
 }
 
 void

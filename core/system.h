@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* As many open files as the hard limit allows: each client is one. */
-void cf_system_raise_file_limit (void);
+/* As many open files as the hard limit allows: each client is one. How many that are. */
+guint64 cf_system_raise_file_limit (void);
 
 /* Opens what is closed of stdin, stdout and stderr, as /dev/null: what is opened next must not become the log. */
 void cf_system_open_standard_files (void);

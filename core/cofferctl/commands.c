@@ -96,6 +96,7 @@ const CtlCommand ctl_commands[] = {
     "  connections_open      now, this one included\n"
     "  connections_accepted  this one included\n"
     "  connections_refused   beyond connections_per_address, or not as a proxy's must be\n"
+    "  connections_gave_way  before they logged in, while there were max_connections\n"
     "  addresses             that have connections now; of IPv6 each /64 is one\n"
     "  sessions              of clients that are logged in now\n"
     "  accounts              that have such a session\n"

@@ -231,6 +231,7 @@ control_opened (CfConn *conn)
             "Refused on the control socket: neither root nor the server's user");
     return NULL;
   }
+  cf_conn_set_established (conn);
   control = g_new0 (CfControl, 1);
   control->conn = conn;
   return control;

@@ -141,6 +141,7 @@ cf_control_stats (CfControl *control, char **args, GError **error)
   reply_number (control, "connections_open", net.open);
   reply_number (control, "connections_accepted", net.accepted);
   reply_number (control, "connections_refused", net.refused);
+  reply_number (control, "connections_gave_way", net.gave_way);
   reply_number (control, "addresses", net.addresses);
   reply_number (control, "sessions", logins.entries);
   reply_number (control, "accounts", logins.keys);

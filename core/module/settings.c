@@ -57,7 +57,8 @@ static const CfConfigKey server_keys[] = {
   INTEGER_KEY ("workers", workers, "0", 0, 1024, RESTART,
     "Threads that serve clients; 0: two for each core, at least four"),
   INTEGER_KEY ("max_connections", max_connections, "65536", 1, 1 << 24, RESTART,
-    "Clients at a time; more wait to be accepted"),
+    "Clients at a time, as far as the limit of open files allows. "
+    "Those that have not logged in give way to others; if there are none, others wait"),
   INTEGER_KEY ("connections_per_account", connections_per_account, "1000", 0, 1 << 24, RELOAD,
     "Sessions of one account at a time; more logins are refused; 0: no limit"),
   INTEGER_KEY ("connections_per_address", connections_per_address, "0", 0, 1 << 24, RELOAD,

@@ -66,6 +66,7 @@ conn_init (CfConn *conn, int fd, const CfProtocol *protocol, gboolean tls, gbool
   conn->tls_wanted = conn->own_deadline = conn->eof = conn->more_input = FALSE;
   conn->drain_told = conn->hangup_told = FALSE;
   atomic_store (&conn->deadline, 0);
+  atomic_store (&conn->established, FALSE);
   atomic_store (&conn->bytes_in, 0);
   atomic_store (&conn->bytes_out, 0);
   conn_learn_peer (conn, &card);
@@ -259,6 +260,12 @@ cf_conn_set_label (CfConn *conn, const char *label)
   if (!g_utf8_validate (card.label, -1, &end))
     memset (card.label + (end - card.label), 0, sizeof card.label - (gsize) (end - card.label));
   conn_publish (conn, &card);
+}
+
+void
+cf_conn_set_established (CfConn *conn)
+{
+  atomic_store (&conn->established, TRUE);
 }
 
 guint64

@@ -7,6 +7,7 @@
 #include <glib-unix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,16 +15,21 @@
 #include "net/private.h"
 
 #define ACCEPTS_PER_DISPATCH 64
+#define COMPLAIN_EVERY       (60 * G_USEC_PER_SEC)
+/* Octets that the kernel may keep of what was written and not yet sent. Its own bound grows to megabytes
+ * while a client reads, and stays there when it reads no more. What is on its way is not counted, so a fast
+ * reader far away is not slowed down, as it would be by a small SO_SNDBUF. */
+#define UNSENT_MAX (128 * 1024)
 
 typedef struct {
   CfNet *net;
   int fd;
   const CfProtocol *protocol;
   gboolean tls, proxied;
-  char *text;          /* with the actual port */
-  char *path;          /* of a unix socket file to remove at the end, or NULL */
-  GSource *source;     /* NULL: not accepting */
-  gboolean complained; /* since it last accepted */
+  char *text;           /* with the actual port */
+  char *path;           /* of a unix socket file to remove at the end, or NULL */
+  GSource *source;      /* NULL: not accepting */
+  gint64 complained_at; /* monotonic microseconds; 0: never */
 } CfListener;
 
 static void
@@ -57,13 +63,16 @@ cf_listener_array_new (void)
 
 /* ---- Accepting ------------------------------------------------------------------------------------- */
 
-/* No more for now; the sweep tries again. Said once, not with every try. */
+/* No more for now; the sweep tries again. Not said with every try. */
 static gboolean
 listener_give_up (CfListener *listener, const char *cause)
 {
-  if (!listener->complained)
-    g_warning ("Accepting on %s is paused: %s", listener->text, cause);
-  listener->complained = TRUE;
+  gint64 now = g_get_monotonic_time ();
+
+  if (listener->complained_at == 0 || now - listener->complained_at >= COMPLAIN_EVERY) {
+    g_warning ("Accepting on %s is paused: %s; that is not said again for a minute", listener->text, cause);
+    listener->complained_at = now;
+  }
   listener_pause (listener);
   return G_SOURCE_REMOVE;
 }
@@ -71,11 +80,20 @@ listener_give_up (CfListener *listener, const char *cause)
 static void
 socket_tune (int fd)
 {
-  int one = 1;
+  int one = 1, unsent = UNSENT_MAX;
 
   /* Fail on unix sockets, where they mean nothing. */
   (void) setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   (void) setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  (void) setsockopt (fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+static gboolean
+listener_has_newcomer (CfListener *listener)
+{
+  struct pollfd pfd = { .fd = listener->fd, .events = POLLIN };
+
+  return poll (&pfd, 1, 0) == 1;
 }
 
 static gboolean
@@ -83,11 +101,14 @@ listener_accept (int listening_fd, GIOCondition condition, gpointer data)
 {
   CfListener *listener = data;
   CfNet *net = listener->net;
+  CfConnRef ref;
   int fd;
 
   for (guint i = 0; i < ACCEPTS_PER_DISPATCH; i++) {
     g_autoptr (GError) error = NULL;
 
+    if (cf_strangers_are_in_the_way (net) && listener_has_newcomer (listener))
+      cf_strangers_make_room (net);
     if (atomic_load (&net->n_open) >= net->config.max_connections)
       return listener_give_up (listener, "too many connections");
     fd = accept4 (listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -101,9 +122,10 @@ listener_accept (int listening_fd, GIOCondition condition, gpointer data)
       continue; /* what went wrong with that one client is reported here: accept(2) */
 
     socket_tune (fd);
-    if (cf_net_adopt (net, fd, listener->protocol, listener->tls, listener->proxied, &error) == 0)
+    ref = cf_net_adopt (net, fd, listener->protocol, listener->tls, listener->proxied, &error);
+    if (ref == 0)
       return listener_give_up (listener, error->message);
-    listener->complained = FALSE;
+    cf_strangers_add (net, ref);
   }
   return G_SOURCE_CONTINUE;
 }
@@ -114,7 +136,7 @@ cf_listener_resume_all (CfNet *net)
   for (guint i = 0; i < net->listeners->len; i++) {
     CfListener *listener = g_ptr_array_index (net->listeners, i);
 
-    if (listener->source != NULL || atomic_load (&net->n_open) >= net->config.max_connections)
+    if (listener->source != NULL)
       continue;
     listener->source = g_unix_fd_source_new (listener->fd, G_IO_IN);
     g_source_set_callback (listener->source, G_SOURCE_FUNC (listener_accept), listener, NULL);

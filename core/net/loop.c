@@ -179,6 +179,7 @@ net_sweep (gpointer data)
   net_sweep_deadlines (net);
   cf_late_sweep (net);
   if (!atomic_load (&net->draining)) {
+    cf_strangers_sweep (net);
     cf_listener_resume_all (net);
     return G_SOURCE_CONTINUE;
   }
@@ -249,6 +250,7 @@ cf_net_new (const CfNetConfig *config, GError **error)
                                                  / CF_SLOTS_PER_CHUNK);
   net->workers = g_new0 (CfWorker, net->config.workers);
   net->listeners = cf_listener_array_new ();
+  net->strangers = g_array_new (FALSE, FALSE, sizeof (CfConnRef));
   net->admission = cf_admission_new ();
   pthread_mutex_init (&net->tls_mutex, NULL);
 
@@ -336,6 +338,7 @@ cf_net_free (CfNet *net)
     return;
   cf_net_stop (net);
   g_ptr_array_unref (net->listeners);
+  g_array_unref (net->strangers);
   cf_listener_close_handed (net);
   cf_slot_free_all (net);
   g_free (net->workers);
@@ -400,7 +403,8 @@ cf_net_get_counters (CfNet *net, CfNetCounters *out)
 {
   *out = (CfNetCounters){ .open = atomic_load (&net->n_open),
                           .accepted = atomic_load (&net->n_accepted),
-                          .tls_failures = atomic_load (&net->n_tls_failures) };
+                          .tls_failures = atomic_load (&net->n_tls_failures),
+                          .gave_way = atomic_load (&net->n_gave_way) };
   cf_admission_get_counters (net->admission, out);
   for (guint i = 0; i < net->config.workers; i++) {
     out->bytes_in += atomic_load_explicit (&net->workers[i].bytes_in, memory_order_relaxed);

@@ -22,7 +22,8 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint workers;         /* 0: 2 per core, at least 4 */
-  guint max_connections; /* 0: 65536. At the limit, clients wait in the kernel's backlog */
+  guint max_connections; /* 0: 65536. At the limit, connections that are not established give
+                          * way to others; if there are none, clients wait in the kernel's backlog */
   gsize input_max;       /* octets of unconsumed input kept per connection; 0: 64 KB */
   gsize high_water;      /* octets of output at which no input is read any more; 0: 64 KB */
   gsize low_water;       /* octets of output at which MORE runs again; 0: a quarter of high_water */
@@ -108,6 +109,7 @@ gboolean cf_net_probe (CfNet *net);
 typedef struct {
   guint64 open;         /* connections now */
   guint64 accepted;     /* connections since the start, attached ones included */
+  guint64 gave_way;     /* connections ended because the server was full and they had not logged in */
   guint64 tls_failures; /* handshakes that did not succeed */
   guint64 refused;      /* connections beyond CfNetLimits, or not as a proxy's must be */
   guint64 addresses;    /* that have connections now, as CfNetLimits counts them */

@@ -27,6 +27,9 @@
 
 #define CF_SLOTS_PER_CHUNK 256
 
+/* A reason that no protocol sees: the server is full, and this connection has not shown whose it is. */
+#define CF_WAKE_GIVE_WAY (1u << 23)
+
 /* epoll data that is not a connection: a generation no slot ever has. */
 #define CF_EVENT_READY ((guint64) 0) /* the ready stack has an entry */
 #define CF_EVENT_EXIT  ((guint64) 1) /* workers end */
@@ -92,8 +95,9 @@ struct _CfConn {
     _Atomic guint64 words[CF_CARD_WORDS];
   };
   _Atomic guint64 bytes_in, bytes_out;
-  guint32 index; /* constant */
-  CfNet *net;    /* constant */
+  _Atomic gboolean established; /* it is known whose it is; the owner writes */
+  guint32 index;                /* constant */
+  CfNet *net;                   /* constant */
 
   /* The owner's. */
   int fd;
@@ -140,6 +144,8 @@ struct _CfNet {
 
   GPtrArray *listeners; /* CfListener; main thread */
   GArray *handed;       /* int: sockets of socket activation not yet used; NULL: not looked for yet */
+  GArray *strangers;    /* CfConnRef, in order of arrival from strangers_begin on; main thread */
+  guint strangers_begin;
 
   CfAdmission *admission;
 
@@ -149,7 +155,7 @@ struct _CfNet {
   guint ticket_key_length;
   _Atomic gboolean has_tls;
 
-  _Atomic guint64 last_id, n_open, n_accepted, n_tls_failures;
+  _Atomic guint64 last_id, n_open, n_accepted, n_tls_failures, n_gave_way;
 };
 
 typedef struct {
@@ -207,6 +213,16 @@ gboolean cf_proxy_is_misdirected (CfConn *conn);
 /* loop.c */
 CfConnRef cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied,
                         GError **error);
+
+/* strangers.c; main thread */
+/* An accepted connection. */
+void cf_strangers_add (CfNet *net, CfConnRef ref);
+/* Whether there is little room left. */
+gboolean cf_strangers_are_in_the_way (const CfNet *net);
+/* For a newcomer that waits: the oldest stranger is told to go; if there is no room at all, some are. */
+void cf_strangers_make_room (CfNet *net);
+/* Forgets those who are strangers no longer. */
+void cf_strangers_sweep (CfNet *net);
 
 /* turn.c */
 gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint32 *out_interest);

@@ -387,11 +387,17 @@ cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean again, guint
     [CF_PHASE_NEW] = phase_new,   [CF_PHASE_PROXY] = phase_proxy,     [CF_PHASE_HANDSHAKE] = phase_handshake,
     [CF_PHASE_OPEN] = phase_open, [CF_PHASE_CLOSING] = phase_closing, [CF_PHASE_LINGER] = phase_linger,
   };
-  Turn turn = { .reasons = reasons, .events = events, .may_read = again || events & EVENTS_INPUT };
+  Turn turn = { .reasons = reasons & ~CF_WAKE_GIVE_WAY,
+                .events = events,
+                .may_read = again || events & EVENTS_INPUT };
   Step step;
 
   if (atomic_load (&conn->net->killing))
     return FALSE;
+  if (reasons & CF_WAKE_GIVE_WAY && !atomic_load (&conn->established)) {
+    atomic_fetch_add (&conn->net->n_gave_way, 1);
+    return FALSE; /* a word of farewell would have to wait for a client that may not take it */
+  }
   if (atomic_load (&conn->net->draining) && !conn->drain_told) {
     conn->drain_told = TRUE;
     turn.reasons |= CF_WAKE_DRAIN;

@@ -6,6 +6,7 @@
  *   PARK           WAIT until a completion, then "resumed"
  *   HOLD           keeps its worker (n_held counts them) until released
  *   TIMEOUT ms     sets the timeout; "timeout" when it comes
+ *   LOGIN          the connection is established
  *   STARTTLS       "go", then TLS; "discarded n" is told by DISCARDED
  *   BINDING type   the channel binding data in hexadecimal
  *   QUIT           "bye" and the end
@@ -90,6 +91,9 @@ line_execute (CfConn *conn, LineSession *session, const char *line)
       g_usleep (1000);
   } else if (g_str_has_prefix (line, "TIMEOUT ")) {
     cf_conn_set_timeout (conn, g_ascii_strtoull (line + 8, NULL, 10));
+  } else if (strcmp (line, "LOGIN") == 0) {
+    cf_conn_set_established (conn);
+    cf_conn_write_string (conn, "hello\n");
   } else if (strcmp (line, "STARTTLS") == 0) {
     if (cf_conn_start_tls (conn, &session->discarded, &error))
       cf_conn_write_string (conn, "go\n");

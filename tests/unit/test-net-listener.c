@@ -316,6 +316,43 @@ test_out_of_descriptors (void)
   close (fd);
 }
 
+/* The newcomer takes the place of the oldest that is not established; if all are, it waits. */
+static void
+test_full (void)
+{
+  CfNetConfig config = { .max_connections = 3 };
+  g_autoptr (CfNet) net = NULL;
+  g_auto (GStrv) addresses = NULL;
+  int fds[5];
+
+  atomic_store (&warnings_expected, TRUE);
+  net = net_new_listening (&config, "line://127.0.0.1:0");
+  addresses = cf_net_dup_addresses (net);
+  for (guint i = 0; i < 4; i++) {
+    fds[i] = client_connect (addresses[0]);
+    g_assert_cmpint (fds[i], >=, 0);
+    WAIT_UNTIL (n_opened == (int) i + 1);
+    if (i == 1)
+      continue;
+    client_send (fds[i], "LOGIN\n");
+    ASSERT_LINE (fds[i], "hello");
+  }
+  ASSERT_LINE (fds[1], NULL); /* it has given way */
+  fds[4] = client_connect (addresses[0]);
+  client_send (fds[4], "ECHO at last\n");
+  for (gint64 end = g_get_monotonic_time () + 600000; g_get_monotonic_time () < end; g_usleep (5000))
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (n_opened, ==, 4);
+  close (fds[2]);
+  WAIT_UNTIL (n_opened == 5);
+  ASSERT_LINE (fds[4], "ECHO at last");
+  atomic_store (&warnings_expected, FALSE);
+  close (fds[0]);
+  close (fds[1]);
+  close (fds[3]);
+  close (fds[4]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -329,6 +366,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/net/listener/in-use", test_address_in_use);
   g_test_add_func ("/core/net/listener/unix", test_unix);
   g_test_add_func ("/core/net/listener/activation", test_activation);
+  g_test_add_func ("/core/net/listener/full", test_full);
   g_test_add_func ("/core/net/listener/out-of-descriptors", test_out_of_descriptors);
   return g_test_run ();
 }
