@@ -8,6 +8,8 @@
 
 #include "net/private.h"
 
+#define CUT_MIN (16 * 1024) /* octets unused for which it is worth the while */
+
 static guint8 *
 worker_borrow_block (CfWorker *worker)
 {
@@ -67,7 +69,18 @@ cf_buffer_reserve (CfBuffer *buffer, CfWorker *worker, gsize room)
   return buffer->data + buffer->end;
 }
 
-/* The end of a turn: nothing is kept of an empty buffer, little of a nearly empty one. */
+/* A buffer that had to grow is cut to what is in it, where it is. */
+static void
+buffer_cut (CfBuffer *buffer)
+{
+  gsize length = cf_buffer_get_length (buffer);
+
+  memmove (buffer->data, buffer->data + buffer->start, length);
+  *buffer = (CfBuffer){ .data = g_realloc (buffer->data, length), .end = length, .capacity = length };
+}
+
+/* The end of a turn: nothing is kept of an empty buffer, little of a nearly empty one, and no more than is
+ * needed of a large one. */
 void
 cf_buffer_settle (CfBuffer *buffer, CfWorker *worker)
 {
@@ -79,6 +92,8 @@ cf_buffer_settle (CfBuffer *buffer, CfWorker *worker)
     cf_buffer_clear (buffer, worker);
   else if (length <= buffer->capacity / 4)
     buffer_move (buffer, worker, g_malloc (length), length);
+  else if (buffer->capacity > worker->net->block && buffer->capacity - length > CUT_MIN)
+    buffer_cut (buffer);
 }
 
 /* @worker may be NULL. */
