@@ -385,6 +385,7 @@ open_store (CfServer *server, GError **error)
   cf_facts_cache_init ((gsize) settings->facts_cache);
   cf_login_init ();
   cf_login_limit_init ();
+  cf_trace_init (cf_control_trace_changed, server->net);
   cf_upkeep_start ();
   return TRUE;
 }
@@ -396,6 +397,7 @@ close_store (void)
   if (!cf_store_service_is_open ())
     return;
   cf_upkeep_stop ();
+  cf_trace_shutdown ();
   cf_login_limit_shutdown ();
   cf_login_shutdown ();
   cf_facts_cache_shutdown ();

@@ -53,11 +53,19 @@ cf_ip_get_site (const CfIp *ip)
 }
 
 char *
-cf_ip_site_to_string (const CfIp *site)
+cf_ip_to_string (const CfIp *ip)
 {
   char text[INET6_ADDRSTRLEN];
 
-  inet_ntop (site->family == 4 ? AF_INET : AF_INET6, site->octets, text, sizeof text);
+  inet_ntop (ip->family == 4 ? AF_INET : AF_INET6, ip->octets, text, sizeof text);
+  return g_strdup (text);
+}
+
+char *
+cf_ip_site_to_string (const CfIp *site)
+{
+  g_autofree char *text = cf_ip_to_string (site);
+
   return g_strconcat (text, site->family == 6 ? "/64" : NULL, NULL);
 }
 

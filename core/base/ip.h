@@ -18,6 +18,8 @@ gboolean cf_ip_parse (const char *text, CfIp *out);
 /* What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, as a host takes others
  * of these at will. */
 CfIp cf_ip_get_site (const CfIp *ip);
+/* "192.0.2.1", "2001:db8::1". The caller frees. */
+char *cf_ip_to_string (const CfIp *ip);
 /* "192.0.2.1", or "2001:db8:0:1::/64" for what cf_ip_get_site() gave. The caller frees. */
 char *cf_ip_site_to_string (const CfIp *site);
 

@@ -227,6 +227,7 @@ run_command (const CtlCommand *command, int argc, char **argv, char **config)
   g_free (call.options.mailbox);
   g_free (call.options.format);
   g_free (call.options.by);
+  g_free (call.options.time);
   g_strfreev (call.args);
   return code;
 }

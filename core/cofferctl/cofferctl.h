@@ -15,7 +15,8 @@ typedef struct {
   gboolean password_stdin;
   gboolean no_password;
   char *mailbox;
-  gboolean yes;
+  gboolean yes, address;
+  char *time; /* --for; NULL: not said */
   char *by;     /* "user" or "address"; NULL: not said */
   char *format; /* "maildir" or "mbox"; NULL: not said */
 } CtlOptions;
@@ -26,6 +27,9 @@ typedef struct {
   char **args;    /* NULL-terminated; as many as the row says */
   char *password; /* where the row asks for one; NULL: none */
 } CtlCall;
+
+/* "2026-03-01 12:00:00", local time, of @text: microseconds since the epoch. The caller frees. */
+char *ctl_dup_time (const char *text);
 
 /* FALSE: @error is shown, and the exit code is 1. */
 typedef gboolean (*CtlRun) (CtlCall *call, GError **error);
@@ -46,6 +50,9 @@ gboolean ctl_modules (CtlCall *call, GError **error);
 gboolean ctl_who (CtlCall *call, GError **error);
 gboolean ctl_kick (CtlCall *call, GError **error);
 gboolean ctl_stats (CtlCall *call, GError **error);
+gboolean ctl_trace_on (CtlCall *call, GError **error);
+gboolean ctl_trace_off (CtlCall *call, GError **error);
+gboolean ctl_trace_list (CtlCall *call, GError **error);
 gboolean ctl_check (CtlCall *call, GError **error);
 gboolean ctl_backup (CtlCall *call, GError **error);
 gboolean ctl_restored (CtlCall *call, GError **error);

@@ -20,6 +20,10 @@ const CtlOption ctl_options[] = {
     "maildir or mbox; import finds out by itself, export writes maildir", OFFSET (format) },
   { CTL_OPT_BY, "by", 0, "user|address",
     "Count them by user or by address", OFFSET (by) },
+  { CTL_OPT_FOR, "for", 0, "TIME",
+    "How long, with s, m, h or d; without it, 1h", OFFSET (time) },
+  { CTL_OPT_ADDRESS, "address", 0, NULL,
+    "NAME is the IP address of clients, not an account", OFFSET (address) },
   { CTL_OPT_YES, "yes", 'y', NULL,
     "Yes, do it", OFFSET (yes) },
 };
@@ -106,6 +110,22 @@ const CtlCommand ctl_commands[] = {
     "  store_calls           calls of the message store\n"
     "  store_available       1, or 0 while the message store does not answer\n"
     "  modules               that are loaded" },
+  { "trace on", "NAME", 1, CTL_OPT_SERVER | CTL_OPT_FOR | CTL_OPT_ADDRESS, ctl_trace_on,
+    "Write down what an account's sessions say and are told",
+    "Each session that the account has, or begins, gets a file of its own in [server] trace_dir, which the "
+    "server's user alone can read. With --address it is the connections of a client's address, from their "
+    "beginning, so that what goes wrong with logins can be seen; behind a proxy, the address that the "
+    "proxy tells.\n\n"
+    "A line is a time, C for what the client sent or S for what it was sent, and the line. Passwords and "
+    "people's text are not in it: \"<12 octets>\" stands for the arguments of LOGIN and AUTHENTICATE, for "
+    "every literal and every quoted string but names of mailboxes and dates, for the texts of a search, "
+    "and for all arguments of commands that are not among those of the server itself.\n\n"
+    "The trace ends after the time of --for, and when its files have [server] trace_total_max octets; a file "
+    "ends at trace_file_max. Up to 256 sessions are traced at a time. Saying it again sets the time anew." },
+  { "trace off", "NAME", 1, CTL_OPT_SERVER | CTL_OPT_ADDRESS, ctl_trace_off,
+    "End a trace", "What was written stays." },
+  { "trace list", "", 0, CTL_OPT_SERVER, ctl_trace_list,
+    "Show the traces that go on", NULL },
   { "check", "", 0, 0, ctl_check,
     "Look through the message store for damage",
     "Checks what the store keeps against itself, and every stored octet against its hash, while the "

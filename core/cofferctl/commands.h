@@ -14,6 +14,8 @@ enum {
   CTL_OPT_MAIL = 1 << 2,        /* --mailbox and --format */
   CTL_OPT_YES = 1 << 3,         /* must be said */
   CTL_OPT_BY = 1 << 4,          /* --by */
+  CTL_OPT_FOR = 1 << 6,         /* --for */
+  CTL_OPT_ADDRESS = 1 << 7,     /* --address */
   CTL_OPT_SERVER = 1 << 5,      /* not an option: asks a running server, and is of no use without one */
 };
 

@@ -7,9 +7,8 @@
 
 #include "base/ip.h"
 
-/* "2026-03-01 12:00:00", local time, of @text: microseconds since the epoch. The caller frees. */
-static char *
-dup_time (const char *text)
+char *
+ctl_dup_time (const char *text)
 {
   g_autoptr (GDateTime) time
       = g_date_time_new_from_unix_local (g_ascii_strtoll (text, NULL, 10) / G_USEC_PER_SEC);
@@ -25,7 +24,7 @@ enum { WHO_NUMBER, WHO_PROTOCOL, WHO_TLS, WHO_SINCE, WHO_IN, WHO_OUT, WHO_PEER, 
 static void
 print_session (char **line)
 {
-  g_autofree char *since = dup_time (line[WHO_SINCE]);
+  g_autofree char *since = ctl_dup_time (line[WHO_SINCE]);
 
   /* The user last: it alone may hold spaces. */
   printf ("#%-6s %-7s %-5s %s %10s in %10s out  %-22s %s\n", line[WHO_NUMBER], line[WHO_PROTOCOL],

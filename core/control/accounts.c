@@ -91,6 +91,14 @@ account_find (CfControl *control, const char *name, Account *account, GError **e
   return FALSE;
 }
 
+char *
+cf_control_dup_user (CfControl *control, const char *name, GError **error)
+{
+  g_auto (Account) account = { 0 };
+
+  return account_find (control, name, &account, error) ? g_steal_pointer (&account.name) : NULL;
+}
+
 static gboolean
 account_change (CfControl *control, CfAccountId account, const CfAccountChange *change, GError **error)
 {

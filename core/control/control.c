@@ -54,6 +54,11 @@ static const struct {
   { "who", 0, 0, FALSE, cf_control_who },
   { "kick", 1, 1, FALSE, cf_control_kick }, /* NAME or #NUMBER */
   { "stats", 0, 0, FALSE, cf_control_stats },
+  { "trace-on", 2, 2, TRUE, cf_control_trace_on }, /* NAME TIME */
+  { "trace-off", 1, 1, TRUE, cf_control_trace_off },
+  { "trace-address-on", 2, 2, FALSE, cf_control_trace_address_on }, /* ADDRESS TIME */
+  { "trace-address-off", 1, 1, FALSE, cf_control_trace_address_off },
+  { "trace-list", 0, 0, FALSE, cf_control_trace_list },
   /* These take long: jobs, which need no permit of a worker's. */
   { "check", 0, 0, FALSE, cf_control_check },
   { "backup", 1, 1, FALSE, cf_control_backup }, /* PATH, absolute */

@@ -9,6 +9,7 @@
 
 #include <coffer/module.h>
 
+#include "imap/trace.h"
 #include "net/net.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,9 @@ void cf_control_jobs_wait (void);
 
 /* Whether [storage] create_mailboxes makes sense. CF_ERROR_CANNOT. Main thread. */
 gboolean cf_control_check_settings (GError **error);
+
+/* A CfTraceChangedFunc: wakes the sessions; @net is the CfNet. */
+void cf_control_trace_changed (CfTraceKind kind, const char *target, gpointer net);
 
 G_END_DECLS
 

@@ -6,6 +6,7 @@
 
 #include "control/control.h"
 #include "control/job.h"
+#include "imap/trace.h"
 #include "store/service.h"
 
 G_BEGIN_DECLS
@@ -32,6 +33,9 @@ void cf_control_reply (CfControl *control, ...) G_GNUC_NULL_TERMINATED;
 /* @address as accounts have it; the caller frees. NULL with CF_ERROR_CANNOT: it cannot be one. */
 char *cf_control_normalise (const char *address, GError **error);
 
+/* The name of the account that has the address @name; the caller frees. */
+char *cf_control_dup_user (CfControl *control, const char *name, GError **error);
+
 gboolean cf_control_user_add (CfControl *control, char **args, GError **error);
 gboolean cf_control_user_list (CfControl *control, char **args, GError **error);
 gboolean cf_control_user_disable (CfControl *control, char **args, GError **error);
@@ -49,6 +53,8 @@ gboolean cf_control_who (CfControl *control, char **args, GError **error);
 gboolean cf_control_kick (CfControl *control, char **args, GError **error);
 gboolean cf_control_stats (CfControl *control, char **args, GError **error);
 
+/* Whether @user, a normalised name, is logged in there. */
+gboolean cf_control_is_user (const CfConnInfo *info, const char *user);
 /* Tells every session of @user, a normalised name, to end; NULL: of everybody. How many. Any thread. */
 guint cf_control_kick_user (CfNet *net, const char *user);
 
@@ -58,6 +64,14 @@ gboolean cf_control_check (CfControl *control, char **args, GError **error);
 gboolean cf_control_backup (CfControl *control, char **args, GError **error);
 gboolean cf_control_restored (CfControl *control, char **args, GError **error);
 gboolean cf_control_collect (CfControl *control, char **args, GError **error);
+
+/* ---- trace.c ---- */
+
+gboolean cf_control_trace_on (CfControl *control, char **args, GError **error);
+gboolean cf_control_trace_off (CfControl *control, char **args, GError **error);
+gboolean cf_control_trace_address_on (CfControl *control, char **args, GError **error);
+gboolean cf_control_trace_address_off (CfControl *control, char **args, GError **error);
+gboolean cf_control_trace_list (CfControl *control, char **args, GError **error);
 
 /* ---- new-mailboxes.c ---- */
 

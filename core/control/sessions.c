@@ -65,8 +65,8 @@ typedef struct {
 
 /* A label is cut at 127 octets: two names that agree so far are both told, which costs one of them a new
  * login. */
-static gboolean
-is_user (const CfConnInfo *info, const char *user)
+gboolean
+cf_control_is_user (const CfConnInfo *info, const char *user)
 {
   return g_str_equal (info->label, user)
          || (strlen (info->label) >= 124 && g_str_has_prefix (user, info->label));
@@ -77,7 +77,7 @@ kick_one (const CfConnInfo *info, gpointer user_data)
 {
   Kick *kick = user_data;
 
-  if (!is_session (info) || (kick->user != NULL && !is_user (info, kick->user))
+  if (!is_session (info) || (kick->user != NULL && !cf_control_is_user (info, kick->user))
       || (kick->number != 0 && info->id != kick->number))
     return TRUE;
   cf_net_wake (kick->net, info->ref, CF_WAKE_KICK);

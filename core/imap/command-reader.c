@@ -22,7 +22,9 @@ struct _CfCommandReader {
   CfLiteralsFunc literals_func;
   gpointer user_data;
   gboolean authenticated;
-  gboolean dead; /* FATAL was answered */
+  gboolean dead;                /* FATAL was answered */
+  CfReaderTraceFunc trace_func; /* NULL: no trace */
+  gpointer trace_data;
 
   /* the command */
   gboolean is_begun; /* its first line has been seen */
@@ -39,7 +41,7 @@ struct _CfCommandReader {
   /* its literals */
   gboolean in_literal;
   gboolean literal8;
-  guint64 literal_left;
+  guint64 literal_length, literal_left;
   gboolean is_asked;
   CfLiterals literals; /* what literals_func said */
   guint64 literal_total;
@@ -94,6 +96,22 @@ void
 cf_command_reader_set_authenticated (CfCommandReader *reader, gboolean authenticated)
 {
   reader->authenticated = authenticated;
+}
+
+/* ---- Tracing ----------------------------------------------------------------------------------------- */
+
+void
+cf_command_reader_set_trace (CfCommandReader *reader, CfReaderTraceFunc func, gpointer user_data)
+{
+  reader->trace_func = func;
+  reader->trace_data = user_data;
+}
+
+static void
+reader_trace (const CfCommandReader *reader, CfReaderEvent event, const char *text, guint64 length)
+{
+  if (reader->trace_func != NULL)
+    reader->trace_func (event, text, length, reader->trace_data);
 }
 
 /* ---- Bounds ------------------------------------------------------------------------------------------ */
@@ -243,6 +261,7 @@ reader_end_literal (CfCommandReader *reader)
   g_autoptr (CfSource) source = NULL;
 
   reader->in_literal = FALSE;
+  reader_trace (reader, CF_READER_LITERAL, NULL, reader->literal_length);
   if (reader_is_refused (reader))
     return;
   source = cf_spool_end (reader->spool);
@@ -254,7 +273,7 @@ reader_begin_literal (CfCommandReader *reader, const CfLiteralMarker *marker)
 {
   reader->in_literal = TRUE;
   reader->literal8 = marker->literal8;
-  reader->literal_left = marker->length;
+  reader->literal_length = reader->literal_left = marker->length;
   if (reader->literal_left == 0)
     reader_end_literal (reader);
 }
@@ -430,11 +449,17 @@ reader_end_line (CfCommandReader *reader, GError **error)
   }
 
   marker = cf_literal_marker_parse (reader->line, reader->line_is_cut);
-  if (!reader_is_refused (reader)) {
-    if (!reader->is_begun)
+  if (reader_is_refused (reader)) {
+    reader_trace (reader, CF_READER_REFUSED, NULL, reader->line->len);
+  } else {
+    gboolean is_first = !reader->is_begun;
+
+    if (is_first)
       reader_begin_command (reader, reader->line->str, marker.text_length, TRUE);
     else
       cf_input_add_text (reader->input, reader->line->str, marker.text_length);
+    reader_trace (reader, is_first ? CF_READER_COMMAND : CF_READER_LINE, reader->line->str,
+                  reader->line->len);
     if (memchr (reader->line->str, '\0', reader->line->len) != NULL)
       reader_refuse (reader, CF_ERROR_BAD, "NUL in a command");
   }
@@ -490,9 +515,10 @@ cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize length,
 static CfRead
 reader_refuse_line (CfCommandReader *reader, gboolean has_ended, const char *message, GError **error)
 {
-  if (has_ended)
+  if (has_ended) {
+    reader_trace (reader, CF_READER_REFUSED, NULL, reader->line->len);
     reader_end_command (reader);
-  else {
+  } else {
     reader->is_raw = reader->answered = TRUE;
     reader_cut_line (reader);
   }
@@ -526,6 +552,7 @@ cf_command_reader_read_line (CfCommandReader *reader, const void *data, gsize le
   if (memchr (reader->line->str, '\0', reader->line->len) != NULL)
     return reader_refuse_line (reader, TRUE, "NUL in a line", error);
 
+  reader_trace (reader, CF_READER_CONTINUATION, reader->line->str, reader->line->len);
   *out_line = g_string_free (g_steal_pointer (&reader->line), FALSE);
   reader_end_command (reader);
   return CF_READ_COMPLETE;

@@ -69,6 +69,21 @@ void cf_command_reader_free (CfCommandReader *reader);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandReader, cf_command_reader_free)
 
+/* What a trace is told of, as it is read: a line of a command has ended, its first or one behind a literal
+ * (@text, without its end, with the literal's marker; borrowed), a literal of @length octets has, or a line
+ * that is none of a command. REFUSED: of what has ended the reader has thrown away all or a part; @text is
+ * NULL. */
+typedef enum {
+  CF_READER_COMMAND,
+  CF_READER_LINE,
+  CF_READER_LITERAL,
+  CF_READER_CONTINUATION,
+  CF_READER_REFUSED,
+} CfReaderEvent;
+typedef void (*CfReaderTraceFunc) (CfReaderEvent event, const char *text, guint64 length, gpointer user_data);
+/* NULL: nobody is told. */
+void cf_command_reader_set_trace (CfCommandReader *reader, CfReaderTraceFunc func, gpointer user_data);
+
 /* After a successful login: the bounds for strangers no longer apply. */
 void cf_command_reader_set_authenticated (CfCommandReader *reader, gboolean authenticated);
 

@@ -72,6 +72,8 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
   cf_conn_set_established (session->conn);
   cf_session_touch (session);
   session_log_login (session);
+  session->trace_serial = 0; /* its account may be traced */
+  cf_session_follow_trace (session);
   return TRUE;
 }
 

@@ -71,13 +71,28 @@ session_new (CfConn *conn)
 }
 
 static void
+session_flush_trace (CfSession *session)
+{
+  if (session->trace != NULL)
+    cf_trace_log_flush (session->trace);
+}
+
+static void
+session_write (CfSession *session, const void *octets, gsize length)
+{
+  cf_conn_write (session->conn, octets, length);
+  if (session->trace != NULL)
+    cf_trace_log_output (session->trace, octets, length);
+}
+
+static void
 session_flush (CfSession *session)
 {
   gsize length;
   const guint8 *octets = cf_output_peek (session->output, &length);
 
   if (length > 0)
-    cf_conn_write (session->conn, octets, length);
+    session_write (session, octets, length);
   cf_output_clear (session->output);
 }
 
@@ -138,6 +153,7 @@ session_opened (CfConn *conn)
   g_autofree char *capabilities = NULL;
   CfHookInfo hook = { .struct_size = sizeof hook, .event = CF_HOOK_CONNECT, .session = session };
 
+  cf_session_follow_trace (session);
   if (!cf_registry_run_hooks (&hook, &error)) {
     cf_session_log_error (session, NULL, error);
     session_bye (session, NULL, error->message);
@@ -147,6 +163,7 @@ session_opened (CfConn *conn)
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* OK [CAPABILITY %s] Coffer ready\r\n", capabilities);
   session_flush (session);
+  session_flush_trace (session);
   cf_session_touch (session);
   session_arm (session);
   return session;
@@ -187,6 +204,7 @@ session_closed (CfConn *conn, gpointer data)
     if (session->data[slot] != NULL)
       cf_registry_free_session_data (slot, session->data[slot]);
   g_free (session->data);
+  cf_trace_log_close (session->trace, "the session ends");
   cf_login_limit_leave (session->counted);
   cf_identity_clear (&session->identity);
   g_clear_pointer (&session->enabled_names, g_ptr_array_unref);
@@ -272,7 +290,7 @@ session_read (CfSession *session)
       cf_session_touch (session); /* a message on its way is activity */
       return CF_RUN_DONE;
     case CF_READ_CONTINUE:
-      cf_conn_write_string (session->conn, "+ Ready for literal data\r\n");
+      session_write (session, "+ Ready for literal data\r\n", strlen ("+ Ready for literal data\r\n"));
       break;
     case CF_READ_COMPLETE:
       cf_session_touch (session);
@@ -523,9 +541,8 @@ session_rest (CfSession *session)
 }
 
 static CfRun
-session_run (CfConn *conn, gpointer data, guint reasons)
+session_turn (CfSession *session, guint reasons)
 {
-  CfSession *session = data;
   CfRun result;
 
   if ((reasons & CF_WAKE_KICK) != 0)
@@ -557,6 +574,18 @@ session_run (CfConn *conn, gpointer data, guint reasons)
     return session_rest (session);
   session_arm (session);
   return CF_RUN_MORE;
+}
+
+static CfRun
+session_run (CfConn *conn, gpointer data, guint reasons)
+{
+  CfSession *session = data;
+  CfRun result;
+
+  cf_session_follow_trace (session);
+  result = session_turn (session, reasons);
+  session_flush_trace (session);
+  return result;
 }
 
 const CfProtocol cf_imap_protocol = {

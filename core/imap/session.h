@@ -10,6 +10,7 @@
 #include "imap/call.h"
 #include "imap/command-reader.h"
 #include "imap/login-limit.h"
+#include "imap/trace.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/view.h"
 #include "net/net.h"
@@ -40,6 +41,8 @@ struct _CfSession {
   gboolean draining;     /* the server goes down */
   gboolean closing;      /* BYE has been written */
   gboolean logged_in;    /* CF_HOOK_LOGIN was asked, so CF_HOOK_LOGOUT is told */
+  CfTraceLog *trace;     /* NULL: none is kept */
+  guint trace_serial;    /* of cf_trace_get_serial() when that was decided; 0: not yet, or none ever ran */
   CfTallyEntry *counted; /* of the account; NULL: not counted */
 };
 
@@ -51,6 +54,9 @@ extern const CfProtocol cf_imap_protocol;
  * authenticated from the start. For the control socket: whoever can open it may act for every account.
  * Returns the session, for cf_imap_protocol's run and closed. */
 gpointer cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity);
+
+/* Whether a trace is kept is looked at again, if anything has changed since the last time. */
+void cf_session_follow_trace (CfSession *session);
 
 /* The client did something: the time until autologout begins anew. */
 void cf_session_touch (CfSession *session);

@@ -108,6 +108,15 @@ parse_bounded (const CfConfigKey *key, const char *text, gint64 *out, GError **e
   return TRUE;
 }
 
+gboolean
+cf_config_parse_duration (const char *text, gint64 minimum, gint64 maximum, gint64 *out_seconds,
+                          GError **error)
+{
+  const CfConfigKey key = { .type = CF_CONFIG_DURATION, .minimum = minimum, .maximum = maximum };
+
+  return parse_bounded (&key, text, out_seconds, error);
+}
+
 static gboolean
 parse_choice (const CfConfigKey *key, const char *text, const char **out, GError **error)
 {

@@ -61,6 +61,10 @@ void cf_config_changes_free (CfConfigChanges *changes);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfigChanges, cf_config_changes_free)
 
+/* @text as a value of the type DURATION: seconds. */
+gboolean cf_config_parse_duration (const char *text, gint64 minimum, gint64 maximum, gint64 *out_seconds,
+                                   GError **error);
+
 /* Frees the strings and lists of @keys in @base. */
 void cf_config_clear (const CfConfigKey *keys, gsize row_size, guint n, gpointer base);
 

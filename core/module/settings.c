@@ -70,6 +70,12 @@ static const CfConfigKey server_keys[] = {
     "Addresses of the proxies that may connect to +proxy:// listeners and say who their clients are"),
   BOOLEAN_KEY ("proxy_tls", proxy_tls, "false", RELOAD,
     "Take a client for one under TLS when such a proxy says that it came to it by TLS"),
+  FILE_KEY ("trace_dir", trace_dir, "", RESTART,
+    "Directory for the protocol traces that cofferctl trace begins; none: there are none"),
+  INTEGER_KEY ("trace_file_max", trace_file_max, "16M", KB, TB, RELOAD,
+    "Octets of one session's trace"),
+  INTEGER_KEY ("trace_total_max", trace_total_max, "256M", KB, TB, RELOAD,
+    "Octets of all files of one trace; it then ends"),
   DURATION_KEY ("drain_time", drain_time, "10s", 0, HOUR, RELOAD,
     "How long sessions may take to finish when the server ends"),
 };

@@ -27,6 +27,8 @@ typedef struct {
   gint64 max_connections;
   _Atomic gint64 connections_per_account, connections_per_address; /* 0: no limit */
   char **trusted_networks, **proxy_networks;                       /* main thread only; reloadable */
+  char *trace_dir;                                                 /* NULL: no traces are kept */
+  _Atomic gint64 trace_file_max, trace_total_max;
   _Atomic gboolean proxy_tls; /* proxies are believed that clients had TLS */
   _Atomic gint64 drain_time;
 
