@@ -131,7 +131,8 @@ class Server:
         if not self.command:
             return self.process.pid
         path = f'/proc/{self.process.pid}/task/{self.process.pid}/children'
-        return int(Path(path).read_text().split()[0])
+        children = Path(path).read_text().split()
+        return int(children[0]) if children else self.process.pid  # @command has become cofferd
 
     def control(self, *arguments, stdin=''):
         """Runs cofferctl; its result."""

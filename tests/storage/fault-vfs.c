@@ -16,6 +16,12 @@ typedef struct {
   const char *name; /* SQLite keeps it as long as the file is open */
 } FaultFile;
 
+static struct {
+  GMutex lock;
+  FaultRun run;
+  guint64 calls, quota;
+} faults;
+
 #define REAL(file) (((FaultFile *) (file))->real)
 
 /* Whether this write or sync is to fail. */
@@ -32,6 +38,59 @@ fault_is_due (void)
   return FALSE;
 }
 
+void
+fault_vfs_set_run (const FaultRun *run)
+{
+  g_mutex_lock (&faults.lock);
+  faults.run = run != NULL ? *run : (FaultRun){ 0 };
+  if (run != NULL)
+    faults.calls = 0;
+  g_mutex_unlock (&faults.lock);
+}
+
+guint64
+fault_vfs_get_calls (void)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&faults.lock);
+
+  return faults.calls;
+}
+
+void
+fault_vfs_set_quota (guint64 octets)
+{
+  g_mutex_lock (&faults.lock);
+  faults.quota = octets;
+  g_mutex_unlock (&faults.lock);
+}
+
+/* What the call is to return in place of being made; SQLITE_OK: it is to be made. */
+static int
+fault_meet (FaultOps op)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&faults.lock);
+
+  if ((faults.run.ops & op) == 0)
+    return SQLITE_OK;
+  faults.calls++;
+  return faults.calls >= faults.run.first && faults.calls - faults.run.first < faults.run.times
+             ? faults.run.code
+             : SQLITE_OK;
+}
+
+static gboolean
+fault_is_beyond_quota (sqlite3_file *file, sqlite3_int64 end)
+{
+  sqlite3_int64 size = 0;
+  guint64 quota;
+
+  g_mutex_lock (&faults.lock);
+  quota = faults.quota;
+  g_mutex_unlock (&faults.lock);
+  return quota != 0 && (guint64) end > quota
+         && (REAL (file)->pMethods->xFileSize (REAL (file), &size) != SQLITE_OK || end > size);
+}
+
 static int
 fault_close (sqlite3_file *file)
 {
@@ -41,6 +100,10 @@ fault_close (sqlite3_file *file)
 static int
 fault_read (sqlite3_file *file, void *data, int n, sqlite3_int64 offset)
 {
+  int fault = fault_meet (FAULT_READ);
+
+  if (fault != SQLITE_OK)
+    return fault;
   g_atomic_pointer_add (&fault_vfs.read, n);
   return REAL (file)->pMethods->xRead (REAL (file), data, n, offset);
 }
@@ -48,15 +111,25 @@ fault_read (sqlite3_file *file, void *data, int n, sqlite3_int64 offset)
 static int
 fault_write (sqlite3_file *file, const void *data, int n, sqlite3_int64 offset)
 {
+  int fault = fault_meet (FAULT_WRITE);
+
   g_atomic_int_inc (&fault_vfs.writes);
+  if (fault != SQLITE_OK)
+    return fault;
   if (fault_is_due ())
     return fault_vfs.fail_code;
+  if (fault_is_beyond_quota (file, offset + n))
+    return SQLITE_FULL;
   return REAL (file)->pMethods->xWrite (REAL (file), data, n, offset);
 }
 
 static int
 fault_truncate (sqlite3_file *file, sqlite3_int64 size)
 {
+  int fault = fault_meet (FAULT_TRUNCATE);
+
+  if (fault != SQLITE_OK)
+    return fault;
   return REAL (file)->pMethods->xTruncate (REAL (file), size);
 }
 
@@ -75,7 +148,11 @@ fault_keep_durable (const char *name)
 static int
 fault_sync (sqlite3_file *file, int flags)
 {
+  int fault = fault_meet (FAULT_SYNC);
+
   g_atomic_int_inc (&fault_vfs.syncs);
+  if (fault != SQLITE_OK)
+    return fault;
   if (fault_vfs.sync_sleep > 0)
     g_usleep ((gulong) fault_vfs.sync_sleep);
   if (fault_is_due ())
@@ -88,12 +165,20 @@ fault_sync (sqlite3_file *file, int flags)
 static int
 fault_file_size (sqlite3_file *file, sqlite3_int64 *size)
 {
+  int fault = fault_meet (FAULT_SIZE);
+
+  if (fault != SQLITE_OK)
+    return fault;
   return REAL (file)->pMethods->xFileSize (REAL (file), size);
 }
 
 static int
 fault_lock (sqlite3_file *file, int level)
 {
+  int fault = fault_meet (FAULT_LOCK);
+
+  if (fault != SQLITE_OK)
+    return fault;
   return REAL (file)->pMethods->xLock (REAL (file), level);
 }
 
@@ -130,12 +215,21 @@ fault_characteristics (sqlite3_file *file)
 static int
 fault_shm_map (sqlite3_file *file, int page, int size, int extend, void volatile **out)
 {
+  int fault = fault_meet (FAULT_SHM_MAP);
+
+  if (fault != SQLITE_OK)
+    return fault;
   return REAL (file)->pMethods->xShmMap (REAL (file), page, size, extend, out);
 }
 
 static int
 fault_shm_lock (sqlite3_file *file, int offset, int n, int flags)
 {
+  /* Letting go does not fail. */
+  int fault = flags & SQLITE_SHM_LOCK ? fault_meet (FAULT_SHM_LOCK) : SQLITE_OK;
+
+  if (fault != SQLITE_OK)
+    return fault;
   return REAL (file)->pMethods->xShmLock (REAL (file), offset, n, flags);
 }
 
@@ -155,9 +249,11 @@ static int
 fault_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
 {
   FaultFile *self = (FaultFile *) file;
-  int rc;
+  int rc = fault_meet (FAULT_OPEN);
 
   memset (self, 0, sizeof *self);
+  if (rc != SQLITE_OK)
+    return rc;
   self->real = (sqlite3_file *) (self + 1);
   self->name = name;
   rc = real_vfs->xOpen (real_vfs, name, self->real, flags, out_flags);

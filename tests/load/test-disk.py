@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""A disk that is full or fails, under storage-sqlite in a whole server: prints TAP.
+
+    test-disk.py BUILD [--every]
+
+sweep: for each kind of command and each thing that a file can be asked to do, the first, second, third call of it fails
+(tests/storage/failing-disk.c), and so on until the command comes through without meeting the fault. By default some
+of the calls are left out; with --every, and in the long run, none is.
+
+storm: the writers of storm.py meanwhile, with faults at random, with a file system of a few megabytes that fills up,
+and with a limit on the files' size.
+
+The answer is OK for what is stored, and NO with LIMIT or UNAVAILABLE for the rest, never anything else; the session
+goes on; what was confirmed stays, what was refused is there as a whole or not at all (LIMIT: not at all); and the
+store finds nothing wrong with itself, also after a restart.
+"""
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
+import tap  # noqa: E402  pylint: disable=wrong-import-position
+from server import PASSWORD, Server, ServerError  # noqa: E402  pylint: disable=wrong-import-position
+from storm import Refused, Storm  # noqa: E402  pylint: disable=wrong-import-position
+
+MODE = os.environ.get('COFFER_TESTS', 'default')
+EVERY = MODE == 'long' or '--every' in sys.argv
+FAULTS = ['write full', 'write error', 'sync error', 'read error', 'truncate error', 'size error', 'lock error',
+          'open error', 'shm-map error', 'shm-lock error']
+CODES = ('[LIMIT]', '[UNAVAILABLE]')
+WRITES = {
+    'append': lambda writer: writer.append(['small']),
+    'append-several': lambda writer: writer.append(['small', 'large', 'small']),
+    'append-large': lambda writer: writer.append(['large']),
+    'store': lambda writer: writer.store(),
+    'copy': lambda writer: writer.transfer(False),
+    'move': lambda writer: writer.transfer(True),
+    'uid-expunge': lambda writer: writer.remove('UID EXPUNGE'),
+    'expunge': lambda writer: writer.remove('EXPUNGE'),
+    'close': lambda writer: writer.remove('CLOSE'),
+    'tree': lambda writer: writer.tree(),
+}
+READS = ['SELECT box', 'EXAMINE INBOX', 'FETCH 1:* BODY.PEEK[]', 'FETCH 1:* (ENVELOPE BODYSTRUCTURE)',
+         'SEARCH BODY e1', 'SEARCH SUBJECT small', 'STATUS box (MESSAGES UIDNEXT)', 'LIST "" *', 'LSUB "" *',
+         'SUBSCRIBE box', 'FETCH 1:2 BODY[]']
+
+
+def numbers():
+    """Which call is to fail: each in turn, or the first two and then fewer and fewer."""
+    n = 1
+    while True:
+        yield n
+        n += 1 if EVERY else n
+
+
+class Disk:
+    def __init__(self, build, path='{folder}/store.db', **options):
+        config = {'imap': {'login_timeout': '1h'}, 'storage': {'facts_cache': 0, 'collect_grace': 0},
+                  'storage-sqlite': {'path': path, 'cache_size': 65536}}
+        self.server = Server(build, 'sqlite', modules=['failing-disk'], config=config, **options)
+        self.control = self.server.client()
+
+    def disk(self, text):
+        """How many calls the fault before has counted."""
+        return int(self.control.ok(f'XDISK "{text}"').lines()[0].split()[2])
+
+    def close(self):
+        assert self.server.errors() == [], self.server.errors()
+        wrong = self.server.stop()
+        self.server.remove()
+        assert wrong is None, wrong
+
+
+class Sweep(Disk):
+    def __init__(self, build):
+        super().__init__(build)
+        self.storm = Storm(self.server, accounts=1, writers=1)
+        self.writer = self.storm.writers[0]
+        self.writer.client = self.server.client(self.writer.account)
+        self.met = 0
+
+    def available(self):
+        tap.wait_until(lambda: self.writer.client.command('STATUS INBOX (UIDNEXT)').status == 'OK', 'the store', 10)
+
+    def prepare(self):
+        """Something to work with in every mailbox."""
+        self.available()
+        for _ in range(200):
+            full = [name for name, box in self.writer.state.items() if len(box) >= 2]
+            if len(full) >= 3:
+                return
+            if len(self.writer.state) < 3:
+                self.writer.tree()
+            self.writer.append(['small'])
+
+    def write(self, fault, n, function):
+        writer = self.writer
+        self.prepare()
+        writer.selected = None
+        writer.done, before = writer.done + 1, writer.done + 1  # names are made of it
+        self.disk(f'{fault} {n} 1')
+        refused = None
+        try:
+            while writer.done == before:  # what is drawn may be nothing to do
+                function(writer)
+        except Refused as error:
+            refused = error.args[0]
+            assert refused.text.startswith(CODES), refused
+            if refused.text.startswith('[LIMIT]'):
+                writer.pending = None
+        met = self.disk('none') >= n
+        assert met or refused is None, refused
+        writer.settle(threading.Event())
+        return met
+
+    def read(self, fault, n, command):
+        self.prepare()
+        client = self.writer.client
+        client.ok('SELECT INBOX')
+        expected = None if command in ('SUBSCRIBE box', 'FETCH 1:2 BODY[]') else self.visible(client.ok(command))
+        client.ok('SELECT INBOX')
+        self.disk(f'{fault} {n} 1')
+        result = client.command(command)
+        met = self.disk('none') >= n
+        if result.status == 'BYE':  # in the midst of a literal
+            assert met and command.startswith('FETCH'), result
+            self.writer.client = self.server.client(self.writer.account)
+        elif result.status == 'OK':
+            assert expected in (None, self.visible(result)), result
+        else:
+            assert met and result.status == 'NO' and result.text.startswith(CODES), result
+        self.available()
+        self.writer.state = {name: {uid: (message, flags) for uid, (message, flags) in box.items()}
+                             for name, box in self.writer.state.items()}
+        self.forget_seen()
+        return met
+
+    def forget_seen(self):
+        """FETCH BODY[] sets \\Seen or does not: the writer learns what is there."""
+        client = self.writer.client
+        client.ok('SELECT INBOX')
+        client.ok('STORE 1:* -FLAGS.SILENT (\\Seen)')
+        for uid, (message, flags) in self.writer.state['INBOX'].items():
+            self.writer.state['INBOX'][uid] = (message, flags - {'\\Seen'})
+
+    @staticmethod
+    def visible(result):
+        return [line for line in result.lines() if b'RECENT' not in line]
+
+    def operator(self, fault, n, arguments):
+        """cofferctl: done, or an error in words."""
+        self.available()
+        self.writer.made += 1
+        arguments = [part.format(folder=self.server.folder, n=self.writer.made) for part in arguments]
+        self.disk(f'{fault} {n} 1')
+        result = self.server.control(*arguments, stdin=PASSWORD + '\n')
+        met = self.disk('none') >= n
+        self.available()
+        assert result.returncode == 0 or (met and result.stderr.strip()), result
+        if result.returncode == 0 and arguments[:2] == ['user', 'add']:
+            self.server.client(arguments[2]).close()
+        return met
+
+    def run(self, fault, attempt):
+        for n in numbers():
+            if not attempt(fault, n):
+                break
+            self.met += 1
+            assert n < 10000, 'there is no end to it'
+
+
+def sweep(build, work):
+    """One kind of command against every fault."""
+    self = Sweep(build)
+    try:
+        for fault in FAULTS:
+            try:
+                self.run(fault, lambda fault, n: work(self, fault, n))
+            except AssertionError as error:
+                raise AssertionError(f'{fault}: {error}') from error
+        self.storm.verify()
+        self.control.close()
+        self.server.process.kill()
+        self.server.restart()
+        self.storm.verify()
+        self.control = self.server.client()
+        assert self.met > 0, 'no fault was met'
+        print(f'# {self.met} faults met')
+    finally:
+        self.close()
+
+
+def sweeps(build):
+    for name, function in WRITES.items():
+        yield (f'sweep/{name}',
+               lambda f=function: sweep(build, lambda self, fault, n: self.write(fault, n, f)))
+    for command in READS:
+        yield (f'sweep/{command.replace(" ", "-")}',
+               lambda c=command: sweep(build, lambda self, fault, n: self.read(fault, n, c)))
+    for arguments in (['user', 'add', 'u{n}', '--password-stdin'], ['passwd', 'a0', '--password-stdin'], ['collect'],
+                      ['check'], ['backup', '{folder}/backup{n}']):
+        yield (f'sweep/cofferctl-{"-".join(arguments[:2]) if arguments[0] == "user" else arguments[0]}',
+               lambda a=arguments: sweep(build, lambda self, fault, n: self.operator(fault, n, a)))
+
+
+# ---- Storms ----
+
+def faults_at_random(build):
+    disk = Disk(build)
+    try:
+        storm = Storm(disk.server)
+
+        def until():
+            end = time.monotonic() + (60 if MODE == 'long' else 6)
+            while time.monotonic() < end:
+                fault = storm.random.choice(FAULTS)
+                disk.disk(f'{fault} {storm.random.randint(1, 200)} {storm.random.choice((1, 1, 1, 5))}')
+                time.sleep(storm.random.uniform(0, 0.4))
+            disk.disk('none')
+
+        storm.run(until, tolerant=True)
+        refused = sum(writer.refused for writer in storm.writers)
+        print(f'# {storm.count()} commands confirmed, {refused} refused, seed {storm.seed}')
+        tap.wait_until(lambda: works(disk.server), 'the store is used again', 10)
+        finish_storm(disk, storm)
+        assert refused > 0
+    finally:
+        disk.close()
+
+
+def works(server, user='a0'):
+    with server.client() as client:
+        return client.command(f'LOGIN {user} "{PASSWORD}"').status == 'OK'
+
+
+def finish_storm(disk, storm):
+    """Every writer ends with what is known to be there; then a restart, and all works."""
+    for writer in storm.writers:
+        with disk.server.client(writer.account) as writer.client:
+            writer.settle(threading.Event())
+    storm.verify()
+    disk.control.close()
+    disk.server.process.kill()
+    disk.server.restart()
+    disk.control = disk.server.client()
+    storm.verify()
+    storm.run(lambda: time.sleep(0.3))
+    storm.verify()
+
+
+def until_refused(storm):
+    def until():
+        tap.wait_until(lambda: all(writer.refused or writer.error for writer in storm.writers), 'the disk is full', 60)
+        time.sleep(0.5)
+    return until
+
+
+def full_by_quota(build):
+    disk = Disk(build)
+    try:
+        storm = Storm(disk.server)
+        disk.disk('quota 3000000')
+        storm.run(until_refused(storm), tolerant=True)
+        for account in storm.ledgers:  # what is stored can be read
+            with disk.server.client(account) as client:
+                client.ok('SELECT INBOX')
+                client.ok('FETCH 1:* BODY.PEEK[]')
+                assert client.append('INBOX', b'x' * 4000000).text.startswith('[LIMIT]')
+        assert not disk.server.control('check').stdout
+        disk.disk('quota 0')
+        finish_storm(disk, storm)
+    finally:
+        disk.close()
+
+
+MOUNT = 'mount -t tmpfs -o size=4m coffer-test "$0" && exec "$@"'
+
+
+def can_mount():
+    command = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=4m coffer-test /mnt']
+    return os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def full_file_system(build):
+    """A tmpfs of 4 MB that only the daemon sees."""
+    if not can_mount():
+        print('# no mount namespaces here; the limit on file sizes stands for them')
+        full_by_quota(build)
+        return
+    folder = Path(os.environ.get('TMPDIR', '/tmp')) / f'coffer-small.{os.getpid()}'
+    folder.mkdir()
+    disk = None
+    try:
+        disk = Disk(build, f'{folder}/store.db', command=['unshare', '--mount', 'sh', '-c', MOUNT, folder])
+        storm = Storm(disk.server)
+        storm.run(until_refused(storm), tolerant=True)
+        for account in storm.ledgers:
+            with disk.server.client(account) as client:
+                client.ok('SELECT INBOX')
+                client.ok('FETCH 1:* BODY.PEEK[]')
+                assert client.append('INBOX', b'x' * 5000000).text.startswith('[LIMIT]')
+        result = disk.server.control('check')
+        assert result.returncode == 0 and not result.stdout + result.stderr, result
+        grow(disk.server)
+        for writer in storm.writers:
+            with disk.server.client(writer.account) as writer.client:
+                writer.settle(threading.Event())
+        storm.run(lambda: time.sleep(0.3))
+        storm.verify()
+    finally:
+        if disk:
+            disk.close()
+        folder.rmdir()
+
+
+def grow(server):
+    path = server.groups['storage-sqlite']['path'].rpartition('/')[0]
+    subprocess.run(['nsenter', '--mount', f'--target={server.pid()}', 'mount', '-o', 'remount,size=64m', path],
+                   check=True)
+
+
+def main():
+    build = sys.argv[1]
+    with ThreadPoolExecutor(8) as pool:
+        cases = [(name, pool.submit(function).result) for name, function in (
+            *sweeps(build),
+            ('storm/faults', lambda: faults_at_random(build)),
+            ('storm/full-file-system', lambda: full_file_system(build)),
+            ('storm/full-by-quota', lambda: full_by_quota(build)),
+        ) if name in sys.argv[2:] or not [a for a in sys.argv[2:] if not a.startswith('--')]]
+    return tap.run(cases)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
