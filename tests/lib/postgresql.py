@@ -1,0 +1,216 @@
+"""A PostgreSQL of one's own: a cluster in a new folder, on a Unix socket and a free port of the loopback.
+
+PostgreSQL refuses to run as root; then its processes are another user's, "postgres" where there is one. As a
+program it keeps a cluster until it is ended, for tests that share one:
+
+    postgresql.py run COMMAND...     with the cluster's folder in COFFER_POSTGRESQL
+"""
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+START_TIMEOUT = 60
+STOP_TIMEOUT = 30
+
+
+class PostgresqlError(Exception):
+    pass
+
+
+def find_program(name):
+    """The newest installed; Debian keeps them out of PATH."""
+    folders = sorted(Path('/usr/lib/postgresql').glob('*/bin'), key=lambda path: int(path.parent.name), reverse=True)
+    for folder in folders:
+        if (folder / name).exists():
+            return str(folder / name)
+    found = shutil.which(name)
+    if not found:
+        raise PostgresqlError(f'{name} is not installed')
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+class Postgresql:
+    """A running cluster, in a with statement. @durable: with fsync. @settings: lines of postgresql.conf."""
+
+    def __init__(self, durable=False, settings=None, folder=None):
+        self.folder = Path(folder or tempfile.mkdtemp(prefix='coffer-postgresql.'))
+        self.data = self.folder / 'data'
+        self.user = self._system_user()
+        self.port = free_port()
+        self.process = None
+        self.databases = 0
+        self.settings = {
+            'listen_addresses': "'127.0.0.1'",
+            'port': self.port,
+            'unix_socket_directories': f"'{self.folder}'",
+            'max_connections': 200,
+            'shared_buffers': '64MB',
+            'timezone': "'UTC'",
+            'fsync': 'on' if durable else 'off',
+            'full_page_writes': 'on' if durable else 'off',
+            **(settings or {}),
+        }
+        try:
+            self._initialise()
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    @staticmethod
+    def _system_user():
+        """Whose the processes are; None: the present user's."""
+        if os.geteuid() != 0:
+            return None
+        for name in ('postgres', 'nobody'):
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue
+        raise PostgresqlError('there is no user to run PostgreSQL as')
+
+    def _options(self):
+        options = {'cwd': self.folder, 'env': {**os.environ, 'LC_ALL': 'C.UTF-8', 'HOME': str(self.folder)}}
+        if self.user:
+            options.update(user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[])
+        return options
+
+    def _initialise(self):
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        self.folder.chmod(0o755)  # the socket is in it
+        result = subprocess.run([find_program('initdb'), '--pgdata', self.data, '--username=postgres', '--auth=trust',
+                                 '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync', '--no-instructions'],
+                                capture_output=True, text=True, check=False, **self._options())
+        if result.returncode:
+            raise PostgresqlError(f'initdb: {result.stdout}{result.stderr}')
+        with open(self.data / 'postgresql.conf', 'a') as file:
+            file.writelines(f'{name} = {value}\n' for name, value in self.settings.items())
+
+    # ---- The process ----
+
+    def start(self):
+        log = open(self.folder / 'log', 'ab')
+        with log:
+            self.process = subprocess.Popen([find_program('postgres'), '-D', self.data], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, **self._options())
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                status = (self.data / 'postmaster.pid').read_text().splitlines()
+            except OSError:
+                status = []
+            if len(status) >= 8 and status[7].startswith('ready') and status[0] == str(self.process.pid):
+                return
+            time.sleep(0.05)
+        raise PostgresqlError(f'PostgreSQL did not start: {self.log()}')
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: ends sessions and shuts down; SIGQUIT: at once, as after a crash."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
+
+    def restart(self, how=signal.SIGINT):
+        self.stop(how)
+        self.start()
+
+    def kill(self):
+        """kill -9 of every process of the cluster."""
+        process, self.process = self.process, None
+        children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+        for pid in (process.pid, *map(int, children)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+
+    def log(self):
+        path = self.folder / 'log'
+        return path.read_text(errors='backslashreplace') if path.exists() else ''
+
+    def remove(self):
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- Databases ----
+
+    def dsn(self, database='postgres', **keys):
+        """How libpq connects to @database."""
+        keys = {'host': self.folder, 'port': self.port, 'user': 'postgres', 'dbname': database, **keys}
+        return ' '.join(f'{name}={value}' for name, value in keys.items())
+
+    def psql(self, sql, database='postgres', check=True):
+        """Runs @sql; what it prints, a line for each row, columns with | between."""
+        result = subprocess.run([find_program('psql'), '--no-psqlrc', '--quiet', '--tuples-only', '--no-align',
+                                 '--set=ON_ERROR_STOP=1', self.dsn(database)],
+                                input=sql, capture_output=True, text=True, check=False)
+        if check and result.returncode:
+            raise PostgresqlError(f'psql: {result.stderr}')
+        return result.stdout
+
+    def create_database(self):
+        """A new, empty one; its name."""
+        self.databases += 1
+        name = f'test_{os.getpid()}_{self.databases}'
+        self.psql(f'create database {name}')
+        return name
+
+
+class Shared(Postgresql):
+    """The cluster of COFFER_POSTGRESQL, which somebody else keeps: only its databases are ours."""
+
+    def __init__(self, folder):  # pylint: disable=super-init-not-called
+        self.folder = Path(folder)
+        self.data = self.folder / 'data'
+        self.user = None
+        self.process = None
+        self.databases = 0
+        self.port = int((self.data / 'postmaster.pid').read_text().splitlines()[3])
+
+    def remove(self):
+        pass
+
+
+def open_cluster():
+    """The shared cluster where there is one, or one of our own."""
+    folder = os.environ.get('COFFER_POSTGRESQL')
+    return Shared(folder) if folder else Postgresql()
+
+
+def main(arguments):
+    if len(arguments) < 2 or arguments[0] != 'run':
+        sys.exit(__doc__)
+    with Postgresql() as cluster:
+        environment = {**os.environ, 'COFFER_POSTGRESQL': str(cluster.folder)}
+        return subprocess.run(arguments[1:], env=environment, check=False).returncode
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
