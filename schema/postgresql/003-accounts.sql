@@ -177,28 +177,6 @@ $$;
 comment on function coffer.mailbox_find(bigint, bigint, text) is
   'The id of a mailbox given by its id or, where that is 0, by its name; NULL when it is not there.';
 
-create function coffer.mailbox_claim_recent(p_account bigint, p_mailbox bigint, p_name text) returns bigint
-language plpgsql
-set search_path = coffer, pg_temp
-as $$
-declare
-  v_id bigint := mailbox_find(p_account, p_mailbox, p_name);
-  v_recent bigint;
-begin
-  select recent_uid into v_recent
-    from mailbox where account = p_account and id = v_id and recent_uid < uid_next
-    for no key update;
-  if found then
-    update mailbox set recent_uid = uid_next where account = p_account and id = v_id;
-  else
-    v_recent := (select recent_uid from mailbox where account = p_account and id = v_id);
-  end if;
-  return v_recent;
-end
-$$;
-comment on function coffer.mailbox_claim_recent(bigint, bigint, text) is
-  'Makes all messages of a mailbox no longer \Recent for anybody else; returns from which UID on they were.';
-
 -- ---- Accounts -----------------------------------------------------------------------------------------
 
 create function coffer.address_add(p_account bigint, p_address text) returns void

@@ -77,7 +77,7 @@ comment on function coffer.content_renew is
 create function coffer.content_area(
   p_account bigint, p_content bigint, p_path text, p_section smallint, out area_offset bigint, out area_length bigint
 )
-language plpgsql stable
+language plpgsql stable strict
 set search_path = coffer, pg_temp
 as $$
 declare
@@ -234,56 +234,44 @@ comment on function coffer.index_mode(coffer.mailbox, bigint, bigint) is
   'What is to be told of a mailbox that was known up to a MODSEQ (0: not at all; -1: nothing else is wanted): alone, the '
   'difference, the same by reading all rows (scan), all, or all because the difference is not known (reset).';
 
-create function coffer.index_head(
-  p_account bigint, p_mailbox bigint, p_name text, p_since bigint, p_since_of bigint,
-  out id bigint, out name text, out uid_validity bigint, out uid_next bigint, out highest_modseq bigint,
-  out recent_uid bigint, out special_use integer, out mode text, out expunged int8multirange
+create function coffer.index_report(
+  p_account bigint, p_mailbox bigint, p_name text, p_since bigint, p_since_of bigint
+)
+returns table (
+  id bigint, name text, uid_validity bigint, uid_next bigint, highest_modseq bigint, recent_uid bigint,
+  special_use integer, mode text, expunged int8multirange, uid bigint, flags smallint, zone smallint,
+  internal_date bigint, save_date bigint, modseq bigint, size bigint, content bigint, keywords text
 )
 language plpgsql stable
 set search_path = coffer, pg_temp
 as $$
 declare
   v_mailbox mailbox;
+  v_mode text;
+  v_expunged int8multirange;
 begin
   select * into v_mailbox
     from mailbox m where m.account = p_account and m.id = mailbox_find(p_account, p_mailbox, p_name);
   if not found then
-    raise exception 'There is no such mailbox' using errcode = 'CF001';
+    return;
   end if;
-  id := v_mailbox.id;
-  name := v_mailbox.name;
-  uid_validity := v_mailbox.uid_validity;
-  uid_next := v_mailbox.uid_next;
-  highest_modseq := v_mailbox.highest_modseq;
-  recent_uid := v_mailbox.recent_uid;
-  special_use := v_mailbox.special_use;
-  mode := index_mode(v_mailbox, p_since, p_since_of);
-  if mode in ('difference', 'scan') then
-    expunged := (
+  v_mode := index_mode(v_mailbox, p_since, p_since_of);
+  if v_mode in ('difference', 'scan') then
+    v_expunged := (
       select range_agg(c.uids)
         from change c
         where c.account = p_account and c.mailbox = v_mailbox.id and c.kind = 'expunged' and c.modseq > p_since);
   end if;
-end
-$$;
-comment on function coffer.index_head(bigint, bigint, text, bigint, bigint) is
-  'A mailbox, how the rows that index_rows gives are to be taken, and what was expunged.';
+  return query
+    select v_mailbox.id, v_mailbox.name, v_mailbox.uid_validity, v_mailbox.uid_next, v_mailbox.highest_modseq,
+      v_mailbox.recent_uid, v_mailbox.special_use, v_mode, v_expunged, null::bigint, null::smallint, null::smallint,
+      null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::text;
 
-create function coffer.index_rows(p_account bigint, p_mailbox bigint, p_name text, p_since bigint, p_since_of bigint)
-returns setof coffer.placement
-language plpgsql stable
-set search_path = coffer, pg_temp
-as $$
-declare
-  v_mailbox mailbox;
-  v_mode text;
-begin
-  select * into v_mailbox
-    from mailbox m where m.account = p_account and m.id = mailbox_find(p_account, p_mailbox, p_name);
-  v_mode := index_mode(v_mailbox, p_since, p_since_of);
   if v_mode = 'difference' then
     return query
-      select p.*
+      select null::bigint, null::text, null::bigint, null::bigint, null::bigint, null::bigint, null::integer,
+          null::text, null::int8multirange, p.uid, p.flags, p.zone, p.internal_date, p.save_date, p.modseq, p.size,
+          p.content, p.keywords
         from (
           select unnest(range_agg(c.uids)) as uids
             from change c
@@ -291,20 +279,23 @@ begin
         ) r
         cross join lateral (
           select *
-            from placement
-            where account = p_account and mailbox = v_mailbox.id and uid >= lower(r.uids) and uid < upper(r.uids)
-              and modseq > p_since
+            from placement x
+            where x.account = p_account and x.mailbox = v_mailbox.id and x.uid >= lower(r.uids)
+              and x.uid < upper(r.uids) and x.modseq > p_since
             offset 0
         ) p
         order by p.uid;
   elsif v_mode <> 'alone' then
     return query
-      select p.*
+      select null::bigint, null::text, null::bigint, null::bigint, null::bigint, null::bigint, null::integer,
+          null::text, null::int8multirange, p.uid, p.flags, p.zone, p.internal_date, p.save_date, p.modseq, p.size,
+          p.content, p.keywords
         from placement p
         where p.account = p_account and p.mailbox = v_mailbox.id and (v_mode <> 'scan' or p.modseq > p_since)
         order by p.uid;
   end if;
 end
 $$;
-comment on function coffer.index_rows(bigint, bigint, text, bigint, bigint) is
-  'The rows of a mailbox that whoever knew it up to a MODSEQ has to be told, in order of UID.';
+comment on function coffer.index_report(bigint, bigint, text, bigint, bigint) is
+  'What whoever knew a mailbox up to a MODSEQ has to be told: a row with the mailbox, how the others are to be taken and '
+  'what was expunged; then the messages, in order of UID, in its last columns. Nothing: there is no such mailbox.';

@@ -1,0 +1,76 @@
+/* storage-postgresql/pg.h - one connection to PostgreSQL, as a pipeline: what a slot asks for is queued, sent
+ * together, and waited for once.
+ *
+ *   if (!pg_begin (pg, call, PG_WRITE, error))
+ *     return FALSE;
+ *   params = pg_params (pg);
+ *   params_int8 (params, ...);
+ *   pg_send (pg, STATEMENT_..., row_func, data);
+ *   return pg_run (pg, error);
+ *
+ * Everything between pg_begin() and pg_run() is one transaction and one round trip: the statements, one Sync,
+ * one wait. Rows are handed to the statement's function as they come. When pg_run() returns FALSE they are
+ * void.
+ *
+ * Nothing waits longer than the call's deadline: PostgreSQL ends statements that run longer, and should it
+ * not answer at all, the wait at the socket ends a little later and the connection is given up. One that was
+ * lost while idle is replaced in pg_begin(), so that a restart of PostgreSQL is noticed by nobody who did not
+ * ask meanwhile.
+ */
+#ifndef STORAGE_POSTGRESQL_PG_H
+#define STORAGE_POSTGRESQL_PG_H
+
+#include "params.h"
+#include "statements.h"
+#include "values.h"
+
+typedef enum {
+  PG_READ,      /* one statement, or several that need not see the same moment */
+  PG_SNAPSHOT,  /* all statements see one moment; nothing can be written */
+  PG_WRITE,     /* durable when pg_run() returns TRUE */
+  PG_WRITE_LAX, /* may be lost when PostgreSQL crashes in the next moments */
+} PgMode;
+
+/* Takes a row. FALSE: it cannot be right, with @error; further rows are not shown, and pg_run() fails. */
+typedef gboolean (*PgRowFunc) (const Row *row, gpointer data, GError **error);
+
+typedef struct _Pg Pg;
+
+/* A connection to be used without pipelines. @role is the end of the name that PostgreSQL shows for it. */
+PGconn *pg_connect_plain (const char *dsn, const char *role, GError **error);
+
+Pg *pg_open (const char *dsn, const char *role, GError **error);
+void pg_close (Pg *pg);
+
+gboolean pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error);
+/* The parameters of the statement to be sent next, empty. */
+Params *pg_params (Pg *pg);
+/* Queues a statement. @func NULL: its rows do not matter. */
+void pg_send (Pg *pg, Statement statement, PgRowFunc func, gpointer data);
+/* The same for a text made for this occasion. */
+void pg_send_text (Pg *pg, const char *sql, PgRowFunc func, gpointer data);
+/* FALSE: nothing has been changed; or, with CF_ERROR_UNKNOWN, nobody knows. */
+gboolean pg_run (Pg *pg, GError **error);
+/* After pg_begin(): forgets what was queued, as something else has failed. */
+void pg_abandon (Pg *pg);
+
+/* pg_run() failed since PostgreSQL had to break a tie between transactions (a deadlock): the same may be
+ * tried again. Nothing has been shown to row functions. */
+gboolean pg_may_retry (Pg *pg);
+
+/* As pg_begin(), with @n ids for contents or objects at hand: they come in blocks, mostly with a round trip
+ * that was made anyway. pg_new_id() hands them out; never 0, never given out again by anybody. */
+gboolean pg_begin_with_ids (Pg *pg, const CfCall *call, PgMode mode, guint n, GError **error);
+guint64 pg_new_id (Pg *pg);
+
+/* For a thread that waits for notifications. */
+int pg_get_socket (Pg *pg);
+/* Reads what has come. FALSE: the connection is lost. */
+gboolean pg_consume (Pg *pg);
+/* The next notification, or NULL; free with PQfreemem(). */
+PGnotify *pg_next_notification (Pg *pg);
+
+/* The keyword set of a text column; borrowed until the next call. */
+CfKeywords *pg_keywords (Pg *pg, const char *text);
+
+#endif

@@ -1,0 +1,146 @@
+/* storage-postgresql/store.h - the store, its connections, and what the module's files share.
+ *
+ * Functions named slot_* fill CfStorageClass; their contract is coffer/storage.h's.
+ */
+#ifndef STORAGE_POSTGRESQL_STORE_H
+#define STORAGE_POSTGRESQL_STORE_H
+
+#include "errors.h"
+#include "pg.h"
+
+/* Octets in one chunk of content or of an object. */
+#define CHUNK_SIZE (256 * 1024)
+
+/* The configuration; module.c says what the keys mean. */
+typedef struct {
+  char *dsn;
+  gint64 keep_changes;
+  gint64 keep_tombstones;
+  gint64 repair_interval;
+} StoreConfig;
+extern StoreConfig store_config;
+
+typedef struct _Watch Watch;
+
+struct _CfStore {
+  guint schema; /* the database's schema version */
+  Watch *watch;
+};
+
+struct _CfStoreConn {
+  CfStore *store;
+  Pg *pg;
+};
+
+/* store.c */
+gboolean slot_open (CfStoreOpenFlags flags, CfStore **out_store, GError **error);
+void slot_close (CfStore *store);
+gboolean slot_connect (CfStore *store, CfStoreConn **out_conn, GError **error);
+void slot_disconnect (CfStoreConn *conn);
+gboolean slot_probe (CfStoreConn *conn, const CfCall *call, GError **error);
+gboolean slot_schema_version (CfStore *store, guint *out_current, guint *out_wanted, GError **error);
+gboolean slot_schema_upgrade (CfStore *store, CfProgressFunc progress, gpointer user_data, GError **error);
+
+/* accounts.c */
+gboolean slot_account_create (CfStoreConn *conn, const CfCall *call, const char *name, CfAccountId *out_id,
+                              GError **error);
+gboolean slot_account_lookup (CfStoreConn *conn, const CfCall *call, const char *address, CfAccountSink *sink,
+                              GError **error);
+gboolean slot_account_list (CfStoreConn *conn, const CfCall *call, CfAccountSink *sink, GError **error);
+gboolean slot_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId account,
+                              const CfAccountChange *change, GError **error);
+gboolean slot_account_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account, GError **error);
+
+/* mailboxes.c */
+/* Fills @info from a row that begins with MAILBOX_COLUMNS; the name is borrowed from the row. */
+void mailbox_read_info (const Row *row, CfMailboxInfo *info);
+gboolean slot_mailbox_list (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxSink *sink,
+                            GError **error);
+gboolean slot_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                              guint32 special_use, CfMailboxSink *sink, GError **error);
+gboolean slot_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *from,
+                              const char *to, GError **error);
+gboolean slot_mailbox_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxId mailbox,
+                              GError **error);
+gboolean slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                              CfMailboxStatus *out_status, GError **error);
+
+/* index.c */
+/* A report under way: what its rows are told to. */
+typedef struct {
+  CfStoreConn *conn;
+  CfAccountId account;
+  CfIndexSink *sink; /* NULL: nobody wants it */
+  guint64 since;
+  guint32 known_recent;
+  CfMailboxId mailbox;
+  guint64 highest_modseq; /* what was reported; 0: nothing yet */
+} IndexReport;
+/* Fills @row from the nine PLACEMENT_COLUMNS, the first of them being column @first; keywords are
+ * borrowed. */
+void index_read_row (Pg *pg, const Row *from, int first, CfIndexRow *row);
+/* Queues what reports mailbox @id, or the one named @name, from @report->since on. */
+void index_send_report (IndexReport *report, CfMailboxId id, const char *name, CfMailboxId since_of);
+gboolean slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *query, CfIndexSink *sink,
+                          GError **error);
+
+/* content.c */
+gboolean slot_read (CfStoreConn *conn, const CfCall *call, CfAccountId account, guint n_requests,
+                    const CfReadRequest *const *requests, CfReadSink *sink, GError **error);
+
+/* facts.c */
+/* Adds the parameters for the columns of a content. */
+void facts_add_columns (Params *params, CfFacts *facts);
+/* Queues everything else that is known of a content. */
+void facts_send (Pg *pg, CfAccountId account, CfContentId content, CfFacts *facts);
+gboolean slot_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfContentId content,
+                            CfFacts *facts, GError **error);
+
+/* objects.c */
+gboolean slot_object_put (CfStoreConn *conn, const CfCall *call, const char *scope, guint n,
+                          const CfObject *const *objects, CfObjectId *out_ids, GError **error);
+
+/* append.c */
+/* The segments of @append are in order and leave no gap. *out_inline: how many octets are inline. */
+gboolean append_check_segments (const CfAppend *append, guint64 *out_inline);
+/* Queues a new content. FALSE: its octets cannot be read. */
+gboolean append_send (Pg *pg, CfAccountId account, CfContentId content, const CfAppend *append,
+                      guint64 inline_octets, GError **error);
+
+/* commit.c */
+gboolean slot_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError **error);
+
+/* attributes.c */
+gboolean slot_attribute_get (CfStoreConn *conn, const CfCall *call, const CfAttributeTarget *target,
+                             const char *prefix, CfAttributeSink *sink, GError **error);
+gboolean slot_attribute_set (CfStoreConn *conn, const CfCall *call, const CfAttributeTarget *target, guint n,
+                             const CfAttribute *const *attributes, GError **error);
+
+/* search.c */
+/* The names that header_lookup finds, lower case, NULL-terminated. Every message has its values in
+ * coffer.lookup. */
+extern const char *const search_lookup_names[];
+gboolean slot_search (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxId mailbox,
+                      const CfSearchNode *tree, const CfUidSet *candidates, CfUidSet **out_uids,
+                      gboolean *out_exact, GError **error);
+gboolean slot_header_lookup (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                             const char *value, CfIndexSink *sink, GError **error);
+
+/* upkeep.c */
+gboolean slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed,
+                       gboolean *out_more, GError **error);
+gboolean slot_restored (CfStoreConn *conn, const CfCall *call, GError **error);
+
+/* check.c */
+gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
+                     gpointer user_data, GError **error);
+
+/* watch.c */
+/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree. Any thread. */
+void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
+/* Notes that this process knows the mailbox, so that the repair check looks at it. Any thread. */
+void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox);
+gboolean slot_watch (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
+void slot_unwatch (CfStore *store);
+
+#endif
