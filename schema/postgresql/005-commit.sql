@@ -7,8 +7,10 @@
 -- and contents that lost a placement are looked at, in order of their ids. The contents of new messages have been
 -- written before, in the same transaction, ahead of the locks.
 --
--- Rows to be changed are found by ranges and changed by arrays of UIDs: both use the primary key whatever the
--- planner believes of the mailbox's size.
+-- What an operation is about is found range by range (lateral, fenced by "offset 0"), and changed by the addresses
+-- found (ctid), which stay as they are while the mailbox is locked. So one message of a mailbox costs the same
+-- whatever the planner believes of that mailbox's size: asked for "uid = any (...)", it reads a mailbox as a whole
+-- where it takes it for a small one.
 
 create type coffer.commit_mailbox as (
   id bigint,
@@ -206,6 +208,7 @@ declare
   v_box commit_mailbox := st.source;
   v_found bigint;
   v_refused bigint[];
+  v_rows tid[];
   v_uids bigint[];
   v_flags smallint[];
   v_keywords text[];
@@ -213,10 +216,10 @@ declare
   v_deleted bigint;
 begin
   with target as materialized (
-    select p.uid, p.flags, p.keywords, p.modseq
+    select p.at, p.uid, p.flags, p.keywords, p.modseq
       from unnest(p_uids) as r
       cross join lateral (
-        select uid, flags, keywords, modseq
+        select ctid as at, uid, flags, keywords, modseq
           from placement
           where account = st.account and mailbox = v_box.id and uid >= lower(r) and uid < upper(r)
           offset 0
@@ -224,7 +227,7 @@ begin
   ), word as materialized (
     select keywords as old, keywords_change(keywords, p_mode, p_keywords) as new from target group by keywords
   ), wanted as (
-    select t.uid, t.modseq, t.flags as old_flags, w.old as old_keywords, w.new as keywords,
+    select t.at, t.uid, t.modseq, t.flags as old_flags, w.old as old_keywords, w.new as keywords,
         case p_mode when 0 then p_flags when 1 then t.flags | p_flags else t.flags & ~p_flags end as flags
       from target t
       join word w on w.old = t.keywords
@@ -234,10 +237,11 @@ begin
   )
   select (select count(*) from target),
       array(select uid from target where modseq > p_unchanged_since order by uid),
-      array_agg(uid order by uid), array_agg(flags order by uid), array_agg(keywords order by uid),
+      array_agg(at order by uid), array_agg(uid order by uid), array_agg(flags order by uid),
+      array_agg(keywords order by uid),
       sum((flags & 8 = 0)::integer - (old_flags & 8 = 0)::integer),
       sum((flags & 4 <> 0)::integer - (old_flags & 4 <> 0)::integer)
-    into v_found, v_refused, v_uids, v_flags, v_keywords, v_unseen, v_deleted
+    into v_found, v_refused, v_rows, v_uids, v_flags, v_keywords, v_unseen, v_deleted
     from changing;
 
   if p_require_all and v_found <> ranges_count(p_uids) then
@@ -251,8 +255,8 @@ begin
 
   update placement p
     set flags = n.flags, keywords = n.keywords, modseq = v_box.modseq
-    from unnest(v_uids, v_flags, v_keywords) as n (uid, flags, keywords)
-    where p.account = st.account and p.mailbox = v_box.id and p.uid = n.uid and p.uid = any (v_uids);
+    from unnest(v_rows, v_flags, v_keywords) as n (at, flags, keywords)
+    where p.ctid = n.at;
   v_box.changed := v_box.changed + uids_to_ranges(v_uids);
   v_box.unseen := v_box.unseen + v_unseen;
   v_box.deleted := v_box.deleted + v_deleted;
@@ -263,7 +267,27 @@ $$;
 comment on function coffer.commit_store is
   'Changes flags; uids: messages left alone because their MODSEQ is above the one given. Refused: EXPUNGEISSUED.';
 
-create function coffer.commit_remove(st coffer.commit_state, p_uids bigint[]) returns coffer.commit_state
+create function coffer.attributes_find(p_account bigint, p_mailbox bigint, p_uids bigint[]) returns tid[]
+language plpgsql stable
+set search_path = coffer, pg_temp
+as $$
+begin
+  -- Most mailboxes have none.
+  if not exists (select from attribute where account = p_account and mailbox = p_mailbox and uid > 0) then
+    return '{}';
+  end if;
+  return array(
+    select a.at
+      from unnest(p_uids) as u
+      cross join lateral (
+        select ctid as at from attribute where account = p_account and mailbox = p_mailbox and uid = u offset 0
+      ) a);
+end
+$$;
+comment on function coffer.attributes_find(bigint, bigint, bigint[]) is 'Where the attributes of messages are.';
+
+create function coffer.commit_remove(st coffer.commit_state, p_rows tid[], p_uids bigint[])
+returns coffer.commit_state
 language plpgsql
 set search_path = coffer, pg_temp
 as $$
@@ -274,16 +298,12 @@ declare
   v_deleted bigint;
 begin
   with gone as (
-    delete from placement
-      where account = st.account and mailbox = v_box.id and uid = any (p_uids)
-      returning size, flags
+    delete from placement where ctid = any (p_rows) returning size, flags
   )
   select sum(size), sum((flags & 8 = 0)::integer), sum((flags & 4 <> 0)::integer)
     into v_octets, v_unseen, v_deleted
     from gone;
-  if exists (select from attribute where account = st.account and mailbox = v_box.id and uid > 0) then
-    delete from attribute where account = st.account and mailbox = v_box.id and uid = any (p_uids);
-  end if;
+  delete from attribute where ctid = any (attributes_find(st.account, v_box.id, p_uids));
   v_box.expunged := v_box.expunged + uids_to_ranges(p_uids);
   v_box.messages := v_box.messages - cardinality(p_uids);
   v_box.octets := v_box.octets - v_octets;
@@ -295,7 +315,7 @@ begin
   return st;
 end
 $$;
-comment on function coffer.commit_remove(coffer.commit_state, bigint[]) is
+comment on function coffer.commit_remove(coffer.commit_state, tid[], bigint[]) is
   'Takes messages that are there out of the batch''s mailbox.';
 
 create function coffer.commit_expunge(
@@ -306,16 +326,18 @@ set search_path = coffer, pg_temp
 as $$
 declare
   v_found bigint;
+  v_rows tid[];
   v_uids bigint[];
   v_contents bigint[];
 begin
   select count(*),
+      array_agg(p.at order by p.uid) filter (where not p_only_deleted or p.flags & 4 <> 0),
       array_agg(p.uid order by p.uid) filter (where not p_only_deleted or p.flags & 4 <> 0),
       array_agg(p.content) filter (where not p_only_deleted or p.flags & 4 <> 0)
-    into v_found, v_uids, v_contents
+    into v_found, v_rows, v_uids, v_contents
     from unnest(p_uids) as r
     cross join lateral (
-      select uid, content, flags
+      select ctid as at, uid, content, flags
         from placement
         where account = st.account and mailbox = (st.source).id and uid >= lower(r) and uid < upper(r)
         offset 0
@@ -328,7 +350,7 @@ begin
   if v_uids is null then
     return st;
   end if;
-  st := commit_remove(st, v_uids);
+  st := commit_remove(st, v_rows, v_uids);
   st.displaced := st.displaced || v_contents;
   st.expunged := st.expunged + cardinality(v_uids);
   return st;
@@ -349,6 +371,7 @@ declare
   v_octets bigint;
   v_unseen bigint;
   v_deleted bigint;
+  v_rows tid[];
   v_uids bigint[];
 begin
   if v_box.id is null then
@@ -356,11 +379,11 @@ begin
     return st;
   end if;
   select count(*), coalesce(sum(p.size), 0), sum((p.flags & 8 = 0)::integer), sum((p.flags & 4 <> 0)::integer),
-      coalesce(array_agg(p.uid order by p.uid), '{}')
-    into v_found, v_octets, v_unseen, v_deleted, v_uids
+      array_agg(p.at order by p.uid), coalesce(array_agg(p.uid order by p.uid), '{}')
+    into v_found, v_octets, v_unseen, v_deleted, v_rows, v_uids
     from unnest(p_uids) as r
     cross join lateral (
-      select uid, size, flags
+      select ctid as at, uid, size, flags
         from placement
         where account = st.account and mailbox = v_source and uid >= lower(r) and uid < upper(r)
         offset 0
@@ -389,14 +412,12 @@ begin
     select st.account, v_box.id, v_box.uid_next - 1 + row_number() over (order by p.uid), p.content, v_box.modseq,
         p.internal_date, st.now, p.size, p.flags, p.zone, p.keywords
       from placement p
-      where p.account = st.account and p.mailbox = v_source and p.uid = any (v_uids);
-  if exists (select from attribute where account = st.account and mailbox = v_source and uid > 0) then
-    insert into attribute (account, mailbox, uid, key, value)
-      select st.account, v_box.id, n.new_uid, a.key, a.value
-        from attribute a
-        join unnest(v_uids, st.new_uids) as n (uid, new_uid) on n.uid = a.uid
-        where a.account = st.account and a.mailbox = v_source and a.uid = any (v_uids);
-  end if;
+      where p.ctid = any (v_rows);
+  insert into attribute (account, mailbox, uid, key, value)
+    select st.account, v_box.id, n.new_uid, a.key, a.value
+      from attribute a
+      join unnest(v_uids, st.new_uids) as n (uid, new_uid) on n.uid = a.uid
+      where a.ctid = any (attributes_find(st.account, v_source, v_uids));
   v_box.changed := v_box.changed + int8multirange(int8range(v_box.uid_next, v_box.uid_next + v_found));
   v_box.uid_next := v_box.uid_next + v_found;
   v_box.messages := v_box.messages + v_found;
@@ -411,7 +432,7 @@ begin
   st.room_octets := st.room_octets - v_octets;
   st.room_messages := st.room_messages - v_found;
   if p_is_move then
-    st := commit_remove(st, v_uids);
+    st := commit_remove(st, v_rows, v_uids);
   end if;
   return st;
 end
@@ -427,19 +448,20 @@ set search_path = coffer, pg_temp
 as $$
 declare
   v_box commit_mailbox := st.source;
+  v_rows tid[];
   v_uids bigint[];
   v_some bigint[];
   v_changed bigint[] := '{}';
 begin
-  v_uids := array(
-    select p.uid
-      from unnest(p_uids) as r
-      cross join lateral (
-        select uid
-          from placement
-          where account = st.account and mailbox = v_box.id and uid >= lower(r) and uid < upper(r)
-          offset 0
-      ) p);
+  select coalesce(array_agg(p.uid), '{}'), coalesce(array_agg(p.at), '{}')
+    into v_uids, v_rows
+    from unnest(p_uids) as r
+    cross join lateral (
+      select ctid as at, uid
+        from placement
+        where account = st.account and mailbox = v_box.id and uid >= lower(r) and uid < upper(r)
+        offset 0
+    ) p;
   if p_require_all and cardinality(v_uids) <> ranges_count(p_uids) then
     st.failure := 'EXPUNGEISSUED';
     return st;
@@ -448,7 +470,7 @@ begin
     if p_values[i] is null then
       with gone as (
         delete from attribute
-          where account = st.account and mailbox = v_box.id and uid = any (v_uids) and key = p_keys[i]
+          where ctid = any (attributes_find(st.account, v_box.id, v_uids)) and key = p_keys[i]
           returning uid
       )
       select array_agg(uid) into v_some from gone;
@@ -465,9 +487,7 @@ begin
     v_changed := v_changed || v_some;
   end loop;
   if cardinality(v_changed) > 0 then
-    update placement
-      set modseq = v_box.modseq
-      where account = st.account and mailbox = v_box.id and uid = any (v_changed);
+    update placement set modseq = v_box.modseq where ctid = any (v_rows) and uid = any (v_changed);
     v_box.changed := v_box.changed + uids_to_ranges(v_changed);
     st.source := v_box;
   end if;
@@ -521,11 +541,22 @@ set search_path = coffer, pg_temp
 as $$
 begin
   -- Two that take the last two placements of one content would each see the other's: so they take turns.
-  perform 1 from content where account = p_account and id = any (p_contents) order by id for no key update;
-  update content
+  perform x.locked
+    from (select distinct c as id from unnest(p_contents) as c order by c) i
+    cross join lateral (
+      select true as locked from content where account = p_account and id = i.id for no key update
+    ) x;
+  update content x
     set unplaced_since = seconds()
-    where account = p_account and id = any (p_contents) and unplaced_since is null
-      and not exists (select from placement p where p.account = p_account and p.content = content.id);
+    from unnest(p_contents) as c
+    cross join lateral (
+      select ctid as at
+        from content
+        where account = p_account and id = c and unplaced_since is null
+          and not exists (select from placement p where p.account = p_account and p.content = c)
+        offset 0
+    ) u
+    where x.ctid = u.at;
 end
 $$;
 comment on function coffer.content_note_unplaced(bigint, bigint[]) is

@@ -112,7 +112,13 @@ begin
   end if;
   v_contents := array(select id from content where account = p_account order by id limit 300);
   if cardinality(v_contents) > 0 then
-    delete from placement where account = p_account and content = any (v_contents);
+    delete from placement
+      where ctid = any (array(
+        select p.at
+          from unnest(v_contents) as c
+          cross join lateral (
+            select ctid as at from placement where account = p_account and content = c offset 0
+          ) p));
     v_objects := content_remove(array_fill(p_account, array[cardinality(v_contents)]), v_contents);
     -- Nobody else's: they go at once.
     v_objects := array(select id from object where id = any (v_objects) order by scope, sha256 for update skip locked);
@@ -149,7 +155,7 @@ declare
   v_mailbox bigint;
   v_accounts bigint[];
   v_contents bigint[];
-  v_uids bigint[];
+  v_rows tid[];
   v_objects record;
 begin
   freed := 0;
@@ -164,16 +170,14 @@ begin
 
   select account, mailbox into v_account, v_mailbox from dead_mailbox limit 1 for update skip locked;
   if found then
-    v_uids := array(
-      select uid from placement where account = v_account and mailbox = v_mailbox order by uid limit 2000);
+    v_rows := array(
+      select ctid from placement where account = v_account and mailbox = v_mailbox order by uid limit 2000);
     with gone as (
-      delete from placement
-        where account = v_account and mailbox = v_mailbox and uid = any (v_uids)
-        returning content
+      delete from placement where ctid = any (v_rows) returning content
     )
     select array_agg(content) into v_contents from gone;
     perform content_note_unplaced(v_account, v_contents);
-    if cardinality(v_uids) < 2000 then
+    if cardinality(v_rows) < 2000 then
       delete from change where account = v_account and mailbox = v_mailbox;
       delete from attribute where account = v_account and mailbox = v_mailbox;
       delete from dead_mailbox where account = v_account and mailbox = v_mailbox;

@@ -3,8 +3,10 @@
 PostgreSQL refuses to run as root; then its processes are another user's, "postgres" where there is one. As a
 program it keeps a cluster until it is ended, for tests that share one:
 
-    postgresql.py run COMMAND...     with the cluster's folder in COFFER_POSTGRESQL
+    postgresql.py COMMAND...     runs COMMAND with the cluster's folder in COFFER_POSTGRESQL
 """
+import atexit
+import functools
 import os
 import pwd
 import shutil
@@ -182,6 +184,9 @@ class Postgresql:
         self.psql(f'create database {name}')
         return name
 
+    def drop_database(self, name):
+        self.psql(f'drop database if exists {name} with (force)')
+
 
 class Shared(Postgresql):
     """The cluster of COFFER_POSTGRESQL, which somebody else keeps: only its databases are ours."""
@@ -198,18 +203,24 @@ class Shared(Postgresql):
         pass
 
 
-def open_cluster():
-    """The shared cluster where there is one, or one of our own."""
+@functools.cache
+def cluster():
+    """The shared cluster where there is one, or one for as long as this process lasts."""
     folder = os.environ.get('COFFER_POSTGRESQL')
-    return Shared(folder) if folder else Postgresql()
+    if folder:
+        return Shared(folder)
+    own = Postgresql()
+    atexit.register(own.remove)
+    return own
 
 
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] != 'run':
+    if not arguments:
         sys.exit(__doc__)
-    with Postgresql() as cluster:
-        environment = {**os.environ, 'COFFER_POSTGRESQL': str(cluster.folder)}
-        return subprocess.run(arguments[1:], env=environment, check=False).returncode
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with Postgresql() as own:
+        environment = {**os.environ, 'COFFER_POSTGRESQL': str(own.folder)}
+        return subprocess.run(arguments, env=environment, check=False).returncode
 
 
 if __name__ == '__main__':

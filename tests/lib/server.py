@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import postgresql
 from imap import Client
 
 START_TIMEOUT = 30
@@ -20,6 +21,7 @@ BAD_LINE = re.compile(r'^\S+Z error |(Address|Thread|Leak|UndefinedBehavior)Sani
 STORAGE = {
     'memory': {},
     'sqlite': {'storage-sqlite': {'path': '{folder}/store.db'}},
+    'postgresql': {'storage-postgresql': {'dsn': '{dsn}'}},
 }
 
 
@@ -32,11 +34,12 @@ class Server:
 
     @config: {group: {key: value}} beyond the usual. @modules: loaded behind the usual ones. @counting: the
     backend is wrapped by tests/storage/counting. @command: goes before cofferd, such as strace and its options.
-    The accounts of @users exist (cofferctl), with PASSWORD. @descriptors stay open in the process.
+    The accounts of @users exist (cofferctl), with PASSWORD. @descriptors stay open in the process. @dsn: of a
+    PostgreSQL database that is there; else the backend postgresql gets a new one.
     """
 
     def __init__(self, build, backend='memory', config=None, modules=(), counting=False, command=(), users=(),
-                 descriptors=()):
+                 descriptors=(), dsn=None):
         self.build = Path(build).resolve()
         self.folder = Path(tempfile.mkdtemp(prefix='coffer-test.'))
         self.config_path = self.folder / 'coffer.conf'
@@ -56,7 +59,12 @@ class Server:
         if counting:
             self.groups['counting'] = {'inner': backend}
         self._merge(config or {})
+        self.dsn = dsn
+        self.database = None
         try:
+            if backend == 'postgresql' and not dsn:
+                self.database = postgresql.cluster().create_database()
+                self.dsn = postgresql.cluster().dsn(self.database)
             self._write_config()
             self._start()
             for user in users:
@@ -83,7 +91,7 @@ class Server:
         lines = []
         for group, keys in self.groups.items():
             lines.append(f'[{group}]')
-            lines += [f'{name}={str(value).format(folder=self.folder)}' for name, value in keys.items()]
+            lines += [f'{name}={str(value).format(folder=self.folder, dsn=self.dsn)}' for name, value in keys.items()]
         self.config_path.write_text('\n'.join(lines) + '\n')
         self.config_path.chmod(0o600)
 
@@ -193,3 +201,5 @@ class Server:
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.database:
+            postgresql.cluster().drop_database(self.database)
