@@ -1,7 +1,8 @@
 /* core/mime/text.c - text in any charset to UTF-8.
  *
  * iconv does the work. An octet that it refuses becomes U+FFFD and is skipped; a sequence cut by the end of a
- * slice is kept for the next one. NUL becomes U+FFFD too, so that the result is a C string.
+ * slice is kept for the next one. NUL becomes U+FFFD too, so that the result is a C string, and so does what
+ * iconv takes for a character and Unicode does not.
  */
 #include "mime/mime.h"
 
@@ -12,7 +13,8 @@
 
 struct _CfTextDecoder {
   GIConv converter;
-  guint8 rest[16]; /* the beginning of a sequence */
+  gboolean by_octet; /* the converter gets one at a time */
+  guint8 rest[16];   /* the beginning of a sequence */
   gsize n_rest;
 };
 
@@ -32,6 +34,19 @@ text_is_charset_name (const char *charset)
   return length > 0 && length <= 64 && strchr (charset, '/') == NULL && strchr (charset, ',') == NULL;
 }
 
+/* Where a converter keeps a state between characters, which octet it refuses depends on what it was given at
+ * once: of others than these, nobody knows. */
+static gboolean
+text_is_stateless (const char *charset)
+{
+  static const char *const prefixes[] = { "utf-8", "iso-8859-", "windows-125", "koi8-" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_ascii_strncasecmp (charset, prefixes[i], strlen (prefixes[i])) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 CfTextDecoder *
 cf_text_decoder_new (const char *charset)
 {
@@ -41,6 +56,8 @@ cf_text_decoder_new (const char *charset)
   if (charset == NULL || !text_is_charset_name (charset) || g_ascii_strcasecmp (charset, "us-ascii") == 0
       || !text_open (charset, &decoder->converter))
     text_open ("UTF-8", &decoder->converter);
+  else
+    decoder->by_octet = !text_is_stateless (charset);
   return decoder;
 }
 
@@ -53,16 +70,22 @@ cf_text_decoder_free (CfTextDecoder *decoder)
   g_free (decoder);
 }
 
+/* @text is what iconv made. Its UTF-8 goes beyond Unicode: sequences of 4 octets and more stand for numbers
+ * that are no characters. */
 static void
 text_append (GString *out, const char *text, gsize length)
 {
-  const char *nul;
+  const char *end;
 
-  while ((nul = memchr (text, '\0', length)) != NULL) {
-    g_string_append_len (out, text, nul - text);
+  while (!g_utf8_validate_len (text, length, &end)) {
+    g_string_append_len (out, text, end - text);
     g_string_append (out, REPLACEMENT);
-    length -= (gsize) (nul + 1 - text);
-    text = nul + 1;
+    length -= (gsize) (end - text);
+    text = end;
+    do {
+      text++;
+      length--;
+    } while (length > 0 && (*text & 0xc0) == 0x80);
   }
   g_string_append_len (out, text, (gssize) length);
 }
@@ -97,7 +120,7 @@ cf_text_decoder_feed (CfTextDecoder *decoder, const guint8 *data, gsize length, 
   gsize left;
 
   /* First the sequence the last slice cut, one octet at a time until it is complete or refused. */
-  while (decoder->n_rest > 0 && length > 0) {
+  while ((decoder->n_rest > 0 || decoder->by_octet) && length > 0) {
     decoder->rest[decoder->n_rest++] = *data++;
     length--;
     left = text_convert (decoder, (char *) decoder->rest, decoder->n_rest, out);

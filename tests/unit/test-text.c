@@ -17,11 +17,13 @@ static const struct {
   { "utf-8", "a\377b", 3, "a" FFFD "b" },
   { "utf-8", "a\303(b", 4, "a" FFFD "(b" },
   { "utf-8", "a\0b", 3, "a" FFFD "b" },
+  { "utf-8", "a\365\256\252\265b", 6, "a" FFFD "b" }, /* beyond U+10FFFF */
   { "iso-8859-1", "h\351", 2, "h\303\251" },
   { "windows-1252", "\200", 1, "\342\202\254" },
   { "utf-16le", "a\0\254\040", 4, "a\342\202\254" },
   { "iso-2022-jp", "\033$B$\"\033(Bx", 9, "\343\201\202x" },
   { "utf-7", "a+AOk-b", 7, "a\303\251b" },
+  { "utf-7", "+332x", 5, FFFD FFFD }, /* half a surrogate pair */
   { "no-such-charset", "h\303\251", 3, "h\303\251" },
   { "utf-8//IGNORE", "a\377", 2, "a" FFFD },
 };
