@@ -5,7 +5,7 @@
 #include "mime/presented.h"
 
 /* Changes whenever a scan of the same octets gives other facts. */
-#define CF_SCANNER_VERSION 1
+#define CF_SCANNER_VERSION 2
 
 #define CF_FACTS_HEADER_MAX (64 * 1024)
 

@@ -49,10 +49,13 @@ header_line_end (const guint8 *block, gsize length, gsize at)
 gboolean
 cf_header_next (const guint8 *block, gsize length, gsize *at, CfHeaderLine *out_line)
 {
-  const char *text = (const char *) block + *at;
   gsize start = *at, end;
+  const char *text;
 
-  if (start >= length || text[0] == '\n' || (length - start >= 2 && text[0] == '\r' && text[1] == '\n'))
+  if (start >= length)
+    return FALSE;
+  text = (const char *) block + start;
+  if (text[0] == '\n' || (length - start >= 2 && text[0] == '\r' && text[1] == '\n'))
     return FALSE;
 
   end = header_line_end (block, length, start);

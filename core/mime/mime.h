@@ -47,8 +47,11 @@ gboolean cf_facts_locate (const CfFacts *facts, const char *path, CfSectionKind 
  * Correct, and cheap, for messages without NUL as well. */
 gboolean cf_facts_needs_presentation (const CfFacts *facts);
 
+/* Two lines of base64 for two octets that meet there. */
+#define CF_PRESENTED_EXTRA (2 * 57 - 2)
+
 /* How many octets from @offset, at most @length, can be rendered from one raw range; 0 at the end. The raw
- * range is at most 57 octets longer than the result and may be empty. */
+ * range is at most CF_PRESENTED_EXTRA octets longer than the result and may be empty. */
 guint64 cf_presented_map (const CfFacts *facts, guint64 offset, guint64 length, guint64 *out_raw_offset,
                           guint64 *out_raw_length);
 /* Appends exactly @length octets to @out. @length is what cf_presented_map() returned for @offset, @raw the

@@ -14,6 +14,8 @@
 
 static const char field_text[] = "Content-Transfer-Encoding: base64\r\n";
 static const char header_text[] = "Content-Transfer-Encoding: base64\r\n\r\n";
+static const char digest_header_text[]
+    = "Content-Type: text/plain; charset=US-ASCII\r\nContent-Transfer-Encoding: base64\r\n\r\n";
 
 static guint64
 base64_lines (guint64 raw_length)
@@ -41,6 +43,8 @@ piece_length (CfPieceKind kind, guint64 raw_length)
     return sizeof field_text - 1;
   case CF_PIECE_HEADER:
     return sizeof header_text - 1;
+  case CF_PIECE_DIGEST_HEADER:
+    return sizeof digest_header_text - 1;
   case CF_PIECE_NOTHING:
   case CF_N_PIECES:
     break;
@@ -76,9 +80,18 @@ append_raw_until (GArray *pieces, guint64 offset)
     cf_presented_append (pieces, CF_PIECE_RAW, from, offset - from);
 }
 
+/* With a header, even an empty one, a part of multipart/digest without a type is a message; the one that is
+ * made for it must say that this one is not. */
+static gboolean
+is_in_digest (const CfScan *scan, const CfScanNode *node)
+{
+  return !node->is_message
+         && strcmp (g_array_index (scan->nodes, CfScanNode, node->parent).header->subtype, "digest") == 0;
+}
+
 /* Returns by how much the number of line ends grows. */
 static gint64
-append_leaf (GArray *pieces, const CfScanNode *node)
+append_leaf (GArray *pieces, const CfScan *scan, const CfScanNode *node)
 {
   const GArray *fields = node->header->encoding_fields;
   guint64 header_length = node->body_offset - node->header_offset;
@@ -93,9 +106,11 @@ append_leaf (GArray *pieces, const CfScanNode *node)
     delta -= field->lines;
   }
   if (header_length == 0) {
+    gboolean in_digest = is_in_digest (scan, node);
+
     append_raw_until (pieces, node->body_offset);
-    cf_presented_append (pieces, CF_PIECE_HEADER, node->body_offset, 0);
-    delta++;
+    cf_presented_append (pieces, in_digest ? CF_PIECE_DIGEST_HEADER : CF_PIECE_HEADER, node->body_offset, 0);
+    delta += in_digest ? 2 : 1;
   } else if (fields == NULL) {
     append_raw_until (pieces, node->body_offset - node->blank_length);
     cf_presented_append (pieces, CF_PIECE_FIELD, node->body_offset - node->blank_length, 0);
@@ -116,7 +131,7 @@ cf_presented_build (const CfScan *scan, gint64 *line_deltas)
 
     if (node->kind != CF_PART_LEAF || node->is_placeholder || !node->has_nul)
       continue;
-    delta = append_leaf (pieces, node);
+    delta = append_leaf (pieces, scan, node);
     line_deltas[i] = (gint64) base64_lines (node->body_end - node->body_offset) - (gint64) node->body_lines;
     for (gint parent = node->parent; parent >= 0;
          parent = g_array_index (scan->nodes, CfScanNode, parent).parent)
@@ -247,6 +262,12 @@ render_base64 (const guint8 *raw, guint64 raw_left, gsize skip, gsize length, GB
   }
 }
 
+static const char *
+piece_text (CfPieceKind kind)
+{
+  return kind == CF_PIECE_FIELD ? field_text : kind == CF_PIECE_HEADER ? header_text : digest_header_text;
+}
+
 void
 cf_presented_render (const CfFacts *facts, guint64 offset, gsize length, const guint8 *raw, GByteArray *out)
 {
@@ -261,16 +282,14 @@ cf_presented_render (const CfFacts *facts, guint64 offset, gsize length, const g
     render_base64 (raw, piece->raw_length - inside / LINE_PRESENTED * LINE_RAW, inside % LINE_PRESENTED,
                    length, out);
   else
-    g_byte_array_append (out,
-                         (const guint8 *) (piece->kind == CF_PIECE_FIELD ? field_text : header_text) + inside,
-                         (guint) length);
+    g_byte_array_append (out, (const guint8 *) piece_text (piece->kind) + inside, (guint) length);
 }
 
 gboolean
 cf_presented_read (const CfFacts *facts, CfSource *source, guint64 offset, gsize length, GByteArray *out,
                    GError **error)
 {
-  g_autofree guint8 *raw = g_malloc (SLICE + LINE_RAW);
+  g_autofree guint8 *raw = g_malloc (MIN (length, SLICE) + CF_PRESENTED_EXTRA);
 
   while (length > 0) {
     guint64 raw_offset, raw_length, n;

@@ -146,12 +146,14 @@ scanner_classify (Scanner *scanner, CfPartHeader *header)
   return CF_PART_LEAF;
 }
 
+/* Whether messages are the default type of @node. A part that has not even the blank line of a header is no
+ * message: there would be no place for a header of its own. */
 static gboolean
 scanner_is_digest (Scanner *scanner, const CfScanNode *node)
 {
   const CfScanNode *parent;
 
-  if (node->is_message)
+  if (node->is_message || scanner->header->len == 0)
     return FALSE;
   parent = &g_array_index (scanner->scan->nodes, CfScanNode, node->parent);
   return strcmp (parent->header->subtype, "digest") == 0;
