@@ -530,8 +530,11 @@ CfRead
 cf_command_reader_read_line (CfCommandReader *reader, const void *data, gsize length, gsize max,
                              gsize *out_consumed, char **out_line, GError **error)
 {
-  const char *end = length > 0 ? memchr (data, '\n', length) : NULL;
-  gsize taken = end != NULL ? (gsize) (end - (const char *) data) + 1 : length;
+  /* No more than shows that the line is too long: the rest of it is counted as thrown away, however it comes.
+   */
+  gsize room = MIN (length, max + strlen ("\r\n") - (reader->line != NULL ? reader->line->len : 0));
+  const char *end = room > 0 ? memchr (data, '\n', room) : NULL;
+  gsize taken = end != NULL ? (gsize) (end - (const char *) data) + 1 : room;
 
   *out_consumed = taken;
   if (reader->dead)

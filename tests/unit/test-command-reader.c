@@ -514,7 +514,7 @@ test_read_line (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
-    for (gsize most = 1; most < 20; most++) {
+    for (gsize most = 1; most < 140; most++) {
       g_autofree char *transcript = transcribe_lines (rows[i].sent, rows[i].length, most);
 
       g_test_message ("row %u in portions of %" G_GSIZE_FORMAT, i, most);
