@@ -61,7 +61,7 @@ parse_from_date (char **words, guint n, gint64 *out_date)
     for (guint k = i + 1; k < n; k++) {
       if ((words[k][0] == '+' || words[k][0] == '-') && strlen (words[k]) == 5)
         zone = atoi (words[k]);
-      else if (strlen (words[k]) == 4 && atoi (words[k]) > 0)
+      else if (strlen (words[k]) == 4 && strspn (words[k], "0123456789") == 4)
         year = atoi (words[k]);
     }
     if (month == NULL || year == 0)
@@ -142,7 +142,7 @@ is_internal_data (const GByteArray *octets)
 {
   static const char subject[] = "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA";
 
-  return memmem (octets->data, MIN (octets->len, 2000), subject, strlen (subject)) != NULL;
+  return octets->len > 0 && memmem (octets->data, MIN (octets->len, 2000), subject, strlen (subject)) != NULL;
 }
 
 /* Up to the empty line, which is read. */
