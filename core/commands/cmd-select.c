@@ -1,5 +1,6 @@
 /* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2). */
 #include "commands/commands.h"
+#include "imap/call.h"
 #include "imap/output.h"
 #include "imap/selected.h"
 
@@ -92,6 +93,7 @@ select_run (CfCommandCall *call, gboolean read_only, GError **error)
     return CF_RUN_WAIT;
   if (!cf_selected_open (session, name, read_only, error))
     return CF_RUN_ERROR;
+  call->has_opened = TRUE;
   select_respond (call);
   cf_call_set_ok (call, "[%s] %s completed", read_only ? "READ-ONLY" : "READ-WRITE",
                   read_only ? "EXAMINE" : "SELECT");

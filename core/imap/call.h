@@ -24,18 +24,19 @@ struct _CfCommandCall {
   gboolean has_store, has_heavy;     /* holds it */
 
   /* A command that reads lines of its own: IDLE, AUTHENTICATE. */
-  gsize wants_line;   /* the longest it takes; 0: it wants none */
-  char *line;         /* the line that came; NULL: none yet */
-  gint64 wake_at;     /* monotonic microseconds; 0: no timer */
-  gint64 store_until; /* while WAITing for the store: when to give up, monotonic microseconds; 0: does not */
-  gboolean start_tls; /* after the tagged OK */
+  gsize wants_line;    /* the longest it takes; 0: it wants none */
+  char *line;          /* the line that came; NULL: none yet */
+  gint64 wake_at;      /* monotonic microseconds; 0: no timer */
+  gint64 store_until;  /* while WAITing for the store: when to give up, monotonic microseconds; 0: does not */
+  gboolean start_tls;  /* after the tagged OK */
+  gboolean has_opened; /* the mailbox that is selected now */
 
-  CfRun result;         /* of the last step */
-  GError *error;        /* with CF_RUN_ERROR */
-  gboolean is_finished; /* run has had its last call; the response is still to be sent */
+  CfRun result;          /* of the last step */
+  GError *error;         /* with CF_RUN_ERROR */
+  gboolean is_finished;  /* run has had its last call; the response is still to be sent */
   gboolean is_preparing; /* WAITs for the store because the view needs it, before run is called */
   gboolean goes_without; /* ... and has waited long enough */
-  gboolean is_late;     /* answered with NO from outside while a call of the store blocked; see session.c */
+  gboolean is_late;      /* answered with NO from outside while a call of the store blocked; see session.c */
 };
 
 /* Copies @tag, takes over @input. */

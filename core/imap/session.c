@@ -252,8 +252,8 @@ session_begin (CfSession *session)
   }
   session->demote_at = 0;
   session->call = cf_call_new (session, command, tag, g_steal_pointer (&input));
-  /* What others have done until now counts, whether this client was told or not: EXPUNGE takes what has \Deleted
-     by now, FETCH sets \Seen where it is missing by now. */
+  /* What others have done until now counts, whether this client was told or not: EXPUNGE takes what has
+     \Deleted by now, FETCH sets \Seen where it is missing by now. */
   if (session->view != NULL && !cf_selected_needs_refresh (session))
     cf_selected_advance (session);
 }
@@ -346,8 +346,11 @@ session_finish (CfSession *session)
 {
   CfCommandCall *ended = session->call;
   gboolean expunge = (ended->command->flags & CF_COMMAND_SEQUENCE) == 0;
+  /* What has changed since SELECT told what there is waits for the next command: before the tagged OK it
+     could be about the mailbox selected before. */
+  gboolean tells = session->view != NULL && !ended->has_opened && ended->result != CF_RUN_CLOSE;
 
-  if (session->view != NULL && ended->result != CF_RUN_CLOSE && !cf_selected_sync (session, expunge)) {
+  if (tells && !cf_selected_sync (session, expunge)) {
     session_flush (session);
     return CF_RUN_MORE;
   }

@@ -175,9 +175,25 @@ def idle_sees_all_of_a_storm(daemon):
         client.close()
 
 
+def select_tells_no_news(daemon):
+    """Before the tagged OK of SELECT a FETCH could be about the mailbox selected before: what another changes
+    meanwhile is told later."""
+    with Client(daemon).login('u4') as client, Client(daemon).login('u4') as other:
+        client.ok(b'CREATE hot')
+        for number in range(3):
+            client.append(message(f'hot {number}'), b'hot')
+        other.ok(b'SELECT hot')
+        changes = [b'STORE 1:3 +FLAGS.SILENT (\\Flagged)', b'STORE 1:3 -FLAGS.SILENT (\\Flagged)'] * 250
+        for _ in range(8):
+            tags = send_all(other, changes)
+            for lines in answers(client, send_all(client, [b'SELECT hot'] * 100)):
+                check(not any(b' FETCH ' in line for line in lines), f'SELECT tells {lines}')
+            answers(other, tags)
+
+
 CASES = (noops_in_one_packet, login_and_all_in_one_packet, lines_end_in_lf_alone, writes_in_one_packet,
          large_answers_in_order, many_commands_in_a_tls_record, one_command_in_many_tls_records,
-         idle_sees_all_of_a_storm)
+         idle_sees_all_of_a_storm, select_tells_no_news)
 
 
 def main():

@@ -220,7 +220,7 @@ client_take_fetch (Client *client, Command *command, guint64 seq, const Value *i
   gboolean content = FALSE;
 
   if (client->box == NULL)
-    client_fail (client, "RFC 3501, 7.4.2: FETCH while a mailbox is being selected");
+    client_fail (client, "RFC 3501, 6.3.1, 7.4.2: FETCH in the answer to SELECT: of which mailbox?");
   if (items->kind != VALUE_LIST || items->items->len == 0 || items->items->len % 2 != 0)
     client_fail (client, "RFC 3501, 7.4.2: FETCH has no list of items and values");
   /* The UID first, wherever it stands: it says what the rest is about. */

@@ -27,7 +27,11 @@ def make_certificate(folder):
 def start_server(build, backend, accounts, folder):
     make_certificate(folder)
     config = {'server': {'listen': 'imap://127.0.0.1:0;imaps://127.0.0.1:0', 'tls_certificate': folder / 'cert.pem',
-                         'tls_key': folder / 'key.pem'}}
+                         'tls_key': folder / 'key.pem'},
+              # Small caches are full after a minute; what grows then is a leak.
+              'storage': {'facts_cache': '4M', 'snapshot_cache': '4M'}}
+    if backend == 'sqlite':
+        config['storage-sqlite'] = {'cache_size': '1M'}
     return Server(build, backend, config=config, users=[f'load{number}' for number in range(accounts)])
 
 
