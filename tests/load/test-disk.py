@@ -58,9 +58,9 @@ def numbers():
 
 
 class Disk:
-    def __init__(self, build, path='{folder}/store.db', **options):
+    def __init__(self, build, path='{folder}/store.db', config=None, **options):
         config = {'imap': {'login_timeout': '1h'}, 'storage': {'facts_cache': 0, 'collect_grace': 0},
-                  'storage-sqlite': {'path': path, 'cache_size': 65536}}
+                  'storage-sqlite': {'path': path, 'cache_size': 65536}, **(config or {})}
         self.server = Server(build, 'sqlite', modules=['failing-disk'], config=config, **options)
         self.control = self.server.client()
 
@@ -77,8 +77,13 @@ class Disk:
 
 class Sweep(Disk):
     def __init__(self, build):
-        super().__init__(build)
+        super().__init__(build, config={'server': {'workers': 2}})
         self.storm = Storm(self.server, accounts=1, writers=1)
+        self.server.add_user('ballast')
+        self.ballast = self.server.client('ballast')
+        for _ in range(20):
+            self.ballast.ok(['APPEND INBOX ', (b'Subject: x\r\n\r\n' + b'x' * 8000,)])
+        self.ballast.ok('SELECT INBOX')
         self.writer = self.storm.writers[0]
         self.writer.client = self.server.client(self.writer.account)
         self.met = 0
@@ -101,6 +106,7 @@ class Sweep(Disk):
         writer = self.writer
         self.prepare()
         writer.selected = None
+        self.cool()
         writer.done, before = writer.done + 1, writer.done + 1  # names are made of it
         self.disk(f'{fault} {n} 1')
         refused = None
@@ -117,12 +123,18 @@ class Sweep(Disk):
         writer.settle(threading.Event())
         return met
 
+    def cool(self):
+        """What a connection keeps of the file is little, and not of what is read next."""
+        for _ in range(3):
+            self.ballast.ok('FETCH 1:* BODY.PEEK[]')
+
     def read(self, fault, n, command):
         self.prepare()
         client = self.writer.client
         client.ok('SELECT INBOX')
         expected = None if command in ('SUBSCRIBE box', 'FETCH 1:2 BODY[]') else self.visible(client.ok(command))
         client.ok('SELECT INBOX')
+        self.cool()
         self.disk(f'{fault} {n} 1')
         result = client.command(command)
         met = self.disk('none') >= n
@@ -147,6 +159,22 @@ class Sweep(Disk):
         for uid, (message, flags) in self.writer.state['INBOX'].items():
             self.writer.state['INBOX'][uid] = (message, flags - {'\\Seen'})
 
+    def reconnect(self, fault, n):
+        """The worker's connection to the file was given up, and making a new one fails."""
+        client = self.writer.client
+        self.available()
+        self.disk('shm-lock error 1 1')
+        assert client.command('STATUS INBOX (UIDNEXT)').text.startswith('[UNAVAILABLE]')
+        self.disk(f'{fault} {n} 1')
+
+        def answered():
+            result = client.command('STATUS INBOX (UIDNEXT)')
+            assert result.status == 'OK' or result.text.startswith('[UNAVAILABLE]'), result
+            return result.status == 'OK'
+
+        tap.wait_until(answered, 'the store is used again', 10)
+        return self.disk('none') >= n
+
     @staticmethod
     def visible(result):
         return [line for line in result.lines() if b'RECENT' not in line]
@@ -156,6 +184,7 @@ class Sweep(Disk):
         self.available()
         self.writer.made += 1
         arguments = [part.format(folder=self.server.folder, n=self.writer.made) for part in arguments]
+        self.cool()
         self.disk(f'{fault} {n} 1')
         result = self.server.control(*arguments, stdin=PASSWORD + '\n')
         met = self.disk('none') >= n
@@ -201,6 +230,8 @@ def sweeps(build):
     for command in READS:
         yield (f'sweep/{command.replace(" ", "-")}',
                lambda c=command: sweep(build, lambda self, fault, n: self.read(fault, n, c)))
+    if EVERY:  # each fault costs two waits of a second for the next probe
+        yield 'sweep/reconnect', lambda: sweep(build, Sweep.reconnect)
     for arguments in (['user', 'add', 'u{n}', '--password-stdin'], ['passwd', 'a0', '--password-stdin'], ['collect'],
                       ['check'], ['backup', '{folder}/backup{n}']):
         yield (f'sweep/cofferctl-{"-".join(arguments[:2]) if arguments[0] == "user" else arguments[0]}',
