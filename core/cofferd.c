@@ -12,6 +12,7 @@
  * alive.
  */
 #include "base/log.h"
+#include "control/control.h"
 #include "module/settings.h"
 #include "server.h"
 #include "system.h"
@@ -79,20 +80,45 @@ on_terminate (gpointer user_data)
 }
 
 static gboolean
-on_hangup (gpointer user_data)
+reload (Daemon *daemon, CfServerReload *out, GError **error)
 {
-  Daemon *daemon = user_data;
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) local = NULL;
 
   cf_system_notify_reloading ();
-  if (cf_server_reload (daemon->server, &error)) {
+  if (cf_server_reload (daemon->server, out, &local)) {
     g_message ("Configuration read again");
     notify_ready (daemon->server);
-  } else {
-    cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Nothing was reloaded: %s", error->message);
-    cf_system_notify ("READY=1\nSTATUS=Nothing was reloaded: %s", error->message);
+    return TRUE;
+  }
+  cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Nothing was reloaded: %s", local->message);
+  cf_system_notify ("READY=1\nSTATUS=Nothing was reloaded: %s", local->message);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+static gboolean
+on_hangup (gpointer user_data)
+{
+  CfServerReload outcome = { 0 };
+
+  if (reload (user_data, &outcome, NULL)) {
+    g_strfreev (outcome.applied);
+    g_strfreev (outcome.waiting);
   }
   return G_SOURCE_CONTINUE;
+}
+
+/* cofferctl config reload. */
+static gboolean
+on_request (char ***out_applied, char ***out_waiting, gpointer user_data, GError **error)
+{
+  CfServerReload outcome = { 0 };
+
+  if (!reload (user_data, &outcome, error))
+    return FALSE;
+  *out_applied = outcome.applied;
+  *out_waiting = outcome.waiting;
+  return TRUE;
 }
 
 /* The main loop comes here, and a worker has been free since the last time: both are alive. When no worker
@@ -161,6 +187,7 @@ serve (const char *path)
   g_unix_signal_add (SIGTERM, on_terminate, &daemon);
   g_unix_signal_add (SIGINT, on_terminate, &daemon);
   g_unix_signal_add (SIGHUP, on_hangup, &daemon);
+  cf_control_set_reload (on_request, &daemon);
   if (!cf_server_start (server, &error)) {
     cf_log (G_LOG_LEVEL_CRITICAL, NULL, "Cannot serve: %s", error->message);
     return EXIT_FAILURE;

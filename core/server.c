@@ -464,14 +464,14 @@ claim_modules_to_come (const CfSettings *fresh, CfConfig *config)
 }
 
 static void
-apply_changes (CfConfigChanges *changes)
+apply_changes (CfConfigChanges *changes, CfServerReload *out)
 {
-  g_auto (GStrv) waiting = cf_config_changes_apply (changes);
+  out->waiting = cf_config_changes_apply (changes, &out->applied);
 
   cf_log_set_level (cf_settings_get ()->log_level);
   cf_store_service_set_deadline ((guint) cf_settings_get ()->store_deadline * 1000);
-  if (waiting[0] != NULL) {
-    g_autofree char *names = g_strjoinv (", ", waiting);
+  if (out->waiting[0] != NULL) {
+    g_autofree char *names = g_strjoinv (", ", out->waiting);
 
     g_warning ("Changed in the configuration, but only a restart applies it: %s", names);
   }
@@ -479,7 +479,7 @@ apply_changes (CfConfigChanges *changes)
 
 /* Everything that can fail, the certificate last: after it, nothing can. */
 static gboolean
-reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **error)
+reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, CfServerReload *out, GError **error)
 {
   g_autoptr (CfConfigChanges) changes = cf_config_changes_new ();
 
@@ -493,12 +493,12 @@ reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, GError **
     return FALSE;
   if (fresh->tls_certificate == NULL && cf_net_has_tls (server->net))
     g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");
-  apply_changes (changes);
+  apply_changes (changes, out);
   return TRUE;
 }
 
 gboolean
-cf_server_reload (CfServer *server, GError **error)
+cf_server_reload (CfServer *server, CfServerReload *out, GError **error)
 {
   g_autoptr (CfConfig) config = cf_config_load (cf_config_get_path (server->config), error);
   CfSettings fresh = { 0 };
@@ -506,7 +506,7 @@ cf_server_reload (CfServer *server, GError **error)
 
   if (config == NULL)
     return FALSE;
-  good = reload_checked (server, config, &fresh, error);
+  good = reload_checked (server, config, &fresh, out, error);
   cf_settings_clear (&fresh);
   return good;
 }

@@ -32,9 +32,16 @@ char **cf_server_dup_addresses (CfServer *server);
 /* Whether a worker has been free since the call before (true the first time): a watchdog's question. */
 gboolean cf_server_probe (CfServer *server);
 
+/* What a second reading of the configuration came to: names of keys, "server.workers". */
+typedef struct {
+  char **applied; /* changed and in force */
+  char **waiting; /* differ from what is in force until a restart */
+} CfServerReload;
+
 /* Reads the configuration again, and the TLS certificate. Applies what may change under running sessions,
- * logs what waits for a restart. FALSE: something is wrong with it, and nothing has changed. */
-gboolean cf_server_reload (CfServer *server, GError **error);
+ * logs what waits for a restart. *@out gets two arrays that the caller frees
+ * (g_strfreev). FALSE: something is wrong with it, and nothing has changed. */
+gboolean cf_server_reload (CfServer *server, CfServerReload *out, GError **error);
 
 /* Lets sessions finish for the configured time, then closes them; @drained is called on the main context when
  * the last has gone. A second call closes them at once. */

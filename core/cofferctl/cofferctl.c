@@ -193,6 +193,7 @@ static int
 carry_out (const CtlCommand *command, const char *config, CtlCall *call)
 {
   g_autoptr (GError) error = NULL;
+  CtlEngineNeed need = CTL_ENGINE_ANY;
   CtlEngine engine;
   gboolean good;
   int code;
@@ -202,8 +203,13 @@ carry_out (const CtlCommand *command, const char *config, CtlCall *call)
     if (call->password == NULL)
       return fail (EXIT_FAILURE, "%s", error->message);
   }
-  if (!ctl_engine_open (&engine, config, (command->options & CTL_OPT_SERVER) == 0, &code, &error))
+  if ((command->options & CTL_OPT_SERVER) != 0)
+    need = CTL_ENGINE_DAEMON;
+  else if ((command->options & CTL_OPT_FILE) != 0)
+    need = CTL_ENGINE_NONE;
+  if (!ctl_engine_open (&engine, config, need, &code, &error))
     return fail (code, "%s", error->message);
+  call->config = config;
   call->connection = engine.connection;
   good = command->run (call, &error);
   ctl_engine_close (&engine);

@@ -15,14 +15,15 @@ typedef struct {
   gboolean password_stdin;
   gboolean no_password;
   char *mailbox;
-  gboolean yes, address;
-  char *time; /* --for; NULL: not said */
+  gboolean yes, address, changed;
+  char *time;   /* --for; NULL: not said */
   char *by;     /* "user" or "address"; NULL: not said */
   char *format; /* "maildir" or "mbox"; NULL: not said */
 } CtlOptions;
 
 typedef struct {
-  CtlConnection *connection;
+  CtlConnection *connection; /* NULL: no server runs, for rows that can do without */
+  const char *config;        /* the configuration file */
   CtlOptions options;
   char **args;    /* NULL-terminated; as many as the row says */
   char *password; /* where the row asks for one; NULL: none */
@@ -50,6 +51,8 @@ gboolean ctl_modules (CtlCall *call, GError **error);
 gboolean ctl_who (CtlCall *call, GError **error);
 gboolean ctl_kick (CtlCall *call, GError **error);
 gboolean ctl_stats (CtlCall *call, GError **error);
+gboolean ctl_config (CtlCall *call, GError **error);
+gboolean ctl_config_reload (CtlCall *call, GError **error);
 gboolean ctl_trace_on (CtlCall *call, GError **error);
 gboolean ctl_trace_off (CtlCall *call, GError **error);
 gboolean ctl_trace_list (CtlCall *call, GError **error);

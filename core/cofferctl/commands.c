@@ -24,6 +24,8 @@ const CtlOption ctl_options[] = {
     "How long, with s, m, h or d; without it, 1h", OFFSET (time) },
   { CTL_OPT_ADDRESS, "address", 0, NULL,
     "NAME is the IP address of clients, not an account", OFFSET (address) },
+  { CTL_OPT_CHANGED, "changed", 0, NULL,
+    "Only what differs from the default", OFFSET (changed) },
   { CTL_OPT_YES, "yes", 'y', NULL,
     "Yes, do it", OFFSET (yes) },
 };
@@ -110,6 +112,17 @@ const CtlCommand ctl_commands[] = {
     "  store_calls           calls of the message store\n"
     "  store_available       1, or 0 while the message store does not answer\n"
     "  modules               that are loaded" },
+  { "config reload", "", 0, CTL_OPT_SERVER, ctl_config_reload,
+    "Have the running server read its configuration again",
+    "As SIGHUP does, with the outcome: each key that changed is a line, \"applied\" for what holds now, "
+    "\"restart\" for what differs from the file until the server is started anew. The TLS certificate "
+    "is read again as well. If anything in the file is wrong, that is said, with its line, and nothing "
+    "has changed." },
+  { "config", "", 0, CTL_OPT_FILE | CTL_OPT_CHANGED, ctl_config,
+    "Show the configuration that is in force",
+    "All keys as a configuration file, with what the running server has them set to, which may differ "
+    "from its file; when no server runs, with what the file says. Secrets are shown as (secret). What a "
+    "key means says cofferd --print-config." },
   { "trace on", "NAME", 1, CTL_OPT_SERVER | CTL_OPT_FOR | CTL_OPT_ADDRESS, ctl_trace_on,
     "Write down what an account's sessions say and are told",
     "Each session that the account has, or begins, gets a file of its own in [server] trace_dir, which the "

@@ -195,7 +195,7 @@ start_own (CtlEngine *engine, const char *config, int *out_code, GError **error)
 }
 
 gboolean
-ctl_engine_open (CtlEngine *engine, const char *config, gboolean may_start, int *out_code, GError **error)
+ctl_engine_open (CtlEngine *engine, const char *config, CtlEngineNeed need, int *out_code, GError **error)
 {
   g_autofree char *path = NULL;
   g_autoptr (GError) local = NULL;
@@ -212,7 +212,9 @@ ctl_engine_open (CtlEngine *engine, const char *config, gboolean may_start, int 
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
   }
-  if (fd < 0 && may_start)
+  if (fd < 0 && need == CTL_ENGINE_NONE)
+    return TRUE;
+  if (fd < 0 && need == CTL_ENGINE_ANY)
     return start_own (engine, config, out_code, error);
   if (fd < 0) {
     g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "No server is running: %s",

@@ -15,9 +15,15 @@ typedef struct {
   int child;    /* its process */
 } CtlEngine;
 
-/* Reads the configuration at @config and connects. Without @may_start only to a server that runs. On failure
- * *@out_code is the exit code: EX_CONFIG, or 1. Before threads exist. */
-gboolean ctl_engine_open (CtlEngine *engine, const char *config, gboolean may_start, int *out_code,
+typedef enum {
+  CTL_ENGINE_ANY,    /* the daemon, or a server of our own */
+  CTL_ENGINE_DAEMON, /* the daemon alone */
+  CTL_ENGINE_NONE,   /* the daemon if it runs; else nobody is asked, and there is no connection */
+} CtlEngineNeed;
+
+/* Reads the configuration at @config and connects. On failure *@out_code is the exit code: EX_CONFIG, or 1.
+ * Before threads exist. */
+gboolean ctl_engine_open (CtlEngine *engine, const char *config, CtlEngineNeed need, int *out_code,
                           GError **error);
 /* Disconnects, and waits until a server of our own has closed the store. */
 void ctl_engine_close (CtlEngine *engine);

@@ -54,6 +54,8 @@ static const struct {
   { "who", 0, 0, FALSE, cf_control_who },
   { "kick", 1, 1, FALSE, cf_control_kick }, /* NAME or #NUMBER */
   { "stats", 0, 0, FALSE, cf_control_stats },
+  { "config", 0, 0, FALSE, cf_control_config },
+  { "config-reload", 0, 0, FALSE, cf_control_config_reload },
   { "trace-on", 2, 2, TRUE, cf_control_trace_on }, /* NAME TIME */
   { "trace-off", 1, 1, TRUE, cf_control_trace_off },
   { "trace-address-on", 2, 2, FALSE, cf_control_trace_address_on }, /* ADDRESS TIME */

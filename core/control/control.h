@@ -23,6 +23,13 @@ void cf_control_jobs_wait (void);
 /* Whether [storage] create_mailboxes makes sense. CF_ERROR_CANNOT. Main thread. */
 gboolean cf_control_check_settings (GError **error);
 
+/* What reads the configuration again when cofferctl asks for it; called on the main thread. The names of keys
+ * that now hold, and of those that wait for a restart: NULL-terminated, freed by the caller. Before the
+ * server starts; without it the request is refused. */
+typedef gboolean (*CfControlReloadFunc) (char ***out_applied, char ***out_waiting, gpointer user_data,
+                                         GError **error);
+void cf_control_set_reload (CfControlReloadFunc func, gpointer user_data);
+
 /* A CfTraceChangedFunc: wakes the sessions; @net is the CfNet. */
 void cf_control_trace_changed (CfTraceKind kind, const char *target, gpointer net);
 

@@ -65,6 +65,11 @@ gboolean cf_control_backup (CfControl *control, char **args, GError **error);
 gboolean cf_control_restored (CfControl *control, char **args, GError **error);
 gboolean cf_control_collect (CfControl *control, char **args, GError **error);
 
+/* ---- config.c ---- */
+
+gboolean cf_control_config (CfControl *control, char **args, GError **error);
+gboolean cf_control_config_reload (CfControl *control, char **args, GError **error);
+
 /* ---- trace.c ---- */
 
 gboolean cf_control_trace_on (CfControl *control, char **args, GError **error);

@@ -65,10 +65,10 @@ cf_config_changes_collect (CfConfigChanges *changes, CfConfig *config, const cha
 }
 
 char **
-cf_config_changes_apply (CfConfigChanges *changes)
+cf_config_changes_apply (CfConfigChanges *changes, char ***out_applied)
 {
-  GStrvBuilder *waiting = g_strv_builder_new ();
-  char **names;
+  g_autoptr (GStrvBuilder) waiting = g_strv_builder_new ();
+  g_autoptr (GStrvBuilder) applied = g_strv_builder_new ();
 
   for (guint i = 0; i < changes->changes->len; i++) {
     Change *change = changes->changes->pdata[i];
@@ -76,12 +76,10 @@ cf_config_changes_apply (CfConfigChanges *changes)
 
     if (change->key.reloadable)
       cf_config_key_store (&change->key, change->base, &change->value);
-    else
-      g_strv_builder_add (waiting, name);
+    g_strv_builder_add (change->key.reloadable ? applied : waiting, name);
   }
-  names = g_strv_builder_end (waiting);
-  g_strv_builder_unref (waiting);
-  return names;
+  *out_applied = g_strv_builder_end (applied);
+  return g_strv_builder_end (waiting);
 }
 
 void

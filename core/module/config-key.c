@@ -257,6 +257,32 @@ cf_config_key_equal (const CfConfigKey *key, gconstpointer base, const CfConfigV
   return TRUE;
 }
 
+char *
+cf_config_key_format (const CfConfigKey *key, gconstpointer base)
+{
+  gconstpointer variable = key_variable (key, base);
+  const char *text = NULL;
+
+  switch (key->type) {
+  case CF_CONFIG_BOOLEAN:
+    text = *(const gboolean *) variable ? "true" : "false";
+    break;
+  case CF_CONFIG_INTEGER:
+  case CF_CONFIG_DURATION:
+    return format_number (*(const gint64 *) variable, key_units (key));
+  case CF_CONFIG_CHOICE:
+    text = *(const char *const *) variable;
+    break;
+  case CF_CONFIG_LIST:
+    return *(char **const *) variable != NULL ? g_strjoinv (";", *(char **const *) variable) : g_strdup ("");
+  case CF_CONFIG_STRING:
+  case CF_CONFIG_FILE:
+    text = *(const char *const *) variable;
+    break;
+  }
+  return g_strdup (text != NULL ? text : "");
+}
+
 gboolean
 cf_config_key_can_reload (CfConfigType type, gboolean core)
 {

@@ -31,6 +31,9 @@ gboolean cf_config_key_equal (const CfConfigKey *key, gconstpointer base, const 
 
 /* The least and the greatest value as a file has them, which the caller frees; NULL: there is none. */
 void cf_config_key_dup_bounds (const CfConfigKey *key, char **out_low, char **out_high);
+/* What stands in the variable, as it would in the file; the caller frees. "": nothing. */
+char *cf_config_key_format (const CfConfigKey *key, gconstpointer base);
+
 void cf_config_key_describe (const CfConfigKey *key, GString *out);
 
 /* Whether a running server may replace a key of this type. STRING and FILE only where the main thread alone

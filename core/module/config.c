@@ -357,6 +357,21 @@ cf_config_group_get_key (const CfConfigGroup *group, guint i)
   return key;
 }
 
+#define SECRET_TEXT "(secret)"
+
+char *
+cf_config_group_dup_value (const CfConfigGroup *group, guint i, gboolean *out_is_default)
+{
+  CfConfigKey key = cf_config_group_get_key (group, i);
+  g_autofree char *text = cf_config_key_format (&key, group->base);
+  CfConfigValue value;
+
+  *out_is_default = cf_config_key_parse (&key, NULL, NULL, &value, NULL)
+                    && cf_config_key_equal (&key, group->base, &value);
+  cf_config_value_clear (&value);
+  return key.secret && *text != '\0' ? g_strdup (SECRET_TEXT) : g_steal_pointer (&text);
+}
+
 void
 cf_config_describe (GString *out, const CfConfigKey *keys, gsize row_size, guint n)
 {

@@ -54,9 +54,10 @@ CfConfigChanges *cf_config_changes_new (void);
 gboolean cf_config_changes_collect (CfConfigChanges *changes, CfConfig *config, const char *group,
                                     const CfConfigKey *keys, gsize row_size, guint n, gpointer base,
                                     GError **error);
-/* Replaces the variables of reloadable keys, atomically each, while sessions run. Returns the names
+/* Replaces the variables of reloadable keys, atomically each, while sessions run. *@out_applied are their
+ * names, the caller's as well. Returns the names
  * ("server.workers") of changed keys that wait for a restart: NULL-terminated, the caller frees. */
-char **cf_config_changes_apply (CfConfigChanges *changes);
+char **cf_config_changes_apply (CfConfigChanges *changes, char ***out_applied);
 void cf_config_changes_free (CfConfigChanges *changes);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfConfigChanges, cf_config_changes_free)
@@ -75,12 +76,17 @@ typedef struct {
   const CfConfigKey *keys;
   gsize row_size;
   guint n;
+  gconstpointer base; /* of the keys' variables */
 } CfConfigGroup;
 
 typedef void (*CfConfigGroupFunc) (const CfConfigGroup *group, gpointer user_data);
 
 /* The key in row @i. */
 CfConfigKey cf_config_group_get_key (const CfConfigGroup *group, guint i);
+
+/* What the key in row @i is set to, as it would stand in the file, without its secrets; the caller frees. ""
+ * where it is nothing. *@out_is_default: that is what it is without a file. Main thread. */
+char *cf_config_group_dup_value (const CfConfigGroup *group, guint i, gboolean *out_is_default);
 
 /* Appends @keys as lines of a configuration file, commented out, each with help, type, default and range. The
  * group's line is the caller's. */

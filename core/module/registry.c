@@ -290,6 +290,7 @@ cf_registry_foreach_group (CfConfigGroupFunc func, gpointer user_data)
       .keys = config->keys,
       .row_size = config->row_size,
       .n = config->n,
+      .base = config->base,
     };
 
     func (&group, user_data);

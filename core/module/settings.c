@@ -220,9 +220,11 @@ void
 cf_settings_foreach_group (CfConfigGroupFunc func, gpointer user_data)
 {
   for (guint i = 0; i < G_N_ELEMENTS (groups); i++) {
-    const CfConfigGroup group = {
-      .name = groups[i].name, .keys = groups[i].keys, .row_size = sizeof (CfConfigKey), .n = groups[i].n
-    };
+    const CfConfigGroup group = { .name = groups[i].name,
+                                  .keys = groups[i].keys,
+                                  .row_size = sizeof (CfConfigKey),
+                                  .n = groups[i].n,
+                                  .base = &settings };
 
     func (&group, user_data);
   }

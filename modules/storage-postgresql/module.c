@@ -12,7 +12,8 @@ static const CfConfigKey config_keys[] = {
     .default_text = "",
     .help = "How libpq connects: host=a,b port=5432 dbname=coffer user=coffer; of several hosts the one that "
             "can be written to",
-    .offset = G_STRUCT_OFFSET (StoreConfig, dsn) },
+    .offset = G_STRUCT_OFFSET (StoreConfig, dsn),
+    .secret = TRUE },
   { .name = "keep_changes",
     .type = CF_CONFIG_INTEGER,
     .default_text = "10000",

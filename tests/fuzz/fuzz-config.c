@@ -114,12 +114,15 @@ reload (const char *text)
   gboolean good = config != NULL && read_again (config, &fresh, changes, &error);
 
   if (good) {
-    g_auto (GStrv) waiting = cf_config_changes_apply (changes);
+    g_auto (GStrv) applied = NULL;
+    g_auto (GStrv) waiting = cf_config_changes_apply (changes, &applied);
 
     check_settings (&fresh);
     check_settings (cf_settings_get ());
     for (guint i = 0; waiting[i] != NULL; i++)
       FUZZ_CHECK (strchr (waiting[i], '.') != NULL, "%s", waiting[i]);
+    for (guint i = 0; applied[i] != NULL; i++)
+      FUZZ_CHECK (strchr (applied[i], '.') != NULL, "%s", applied[i]);
   } else {
     check_error (error);
   }

@@ -233,6 +233,56 @@ test_describe (void)
   clear (&values);
 }
 
+/* What is in force, as it would stand in a file; read again it is the same. */
+static void
+test_group_values (void)
+{
+  static const struct {
+    const char *text, *shown;
+    gboolean is_default;
+  } cases[N_KEYS][2] = {
+    { { "", "true", TRUE }, { "on = no", "false", FALSE } },
+    { { "", "64k", TRUE }, { "size = 2048", "2k", FALSE } },
+    { { "time = 90", "90s", TRUE }, { "time = 2h", "2h", FALSE } },
+    { { "", "-1", TRUE }, { "level = -5", "-5", FALSE } },
+    { { "", "", TRUE }, { "text = a b", "a b", FALSE } },
+    { { "file = /etc/y", "/etc/y", FALSE }, { "file = y", "/etc/y", FALSE } },
+    { { "list = a; b;", "a;b", TRUE }, { "list =", "", FALSE } },
+    { { "choice = one", "one", TRUE }, { "choice = two", "two", FALSE } },
+  };
+
+  for (guint i = 0; i < N_KEYS; i++)
+    for (guint j = 0; j < 2; j++) {
+      g_autofree char *text = g_strdup_printf ("[x]\n%s\n", cases[i][j].text), *shown = NULL;
+      Values values = { 0 };
+      const CfConfigGroup group = { .keys = keys, .row_size = sizeof keys[0], .n = N_KEYS, .base = &values };
+      gboolean is_default;
+
+      g_assert_true (read_text (text, &values, NULL));
+      shown = cf_config_group_dup_value (&group, i, &is_default);
+      g_assert_cmpstr (shown, ==, cases[i][j].shown);
+      g_assert_cmpint (is_default, ==, cases[i][j].is_default);
+      clear (&values);
+    }
+}
+
+static void
+test_secret (void)
+{
+  CfConfigKey secret = { "text", CF_CONFIG_STRING, AT (text), .secret = TRUE };
+  Values values = { .text = (char *) "password" };
+  CfConfigGroup group = { .keys = &secret, .row_size = sizeof secret, .n = 1, .base = &values };
+  gboolean is_default;
+  g_autofree char *shown = cf_config_group_dup_value (&group, 0, &is_default), *none = NULL;
+
+  g_assert_cmpstr (shown, ==, "(secret)");
+  g_assert_false (is_default);
+  values.text = NULL;
+  none = cf_config_group_dup_value (&group, 0, &is_default);
+  g_assert_cmpstr (none, ==, "");
+  g_assert_true (is_default);
+}
+
 static void
 test_changes (void)
 {
@@ -242,6 +292,7 @@ test_changes (void)
   g_autoptr (CfConfigChanges) changes = cf_config_changes_new ();
   g_autoptr (CfConfigChanges) none = cf_config_changes_new ();
   g_auto (GStrv) waiting = NULL;
+  g_auto (GStrv) applied = NULL;
   g_autoptr (GError) error = NULL;
   Values values = { 0 };
 
@@ -253,12 +304,15 @@ test_changes (void)
   g_assert_true (
       cf_config_changes_collect (changes, config, "x", keys, sizeof keys[0], N_KEYS, &values, NULL));
   g_assert_cmpint (values.size, ==, 65536);
-  waiting = cf_config_changes_apply (changes);
+  waiting = cf_config_changes_apply (changes, &applied);
   g_assert_cmpint (values.size, ==, 1 << 20);
   g_assert_cmpstr (values.choice, ==, "two");
   g_assert_cmpint (values.level, ==, -1);
   g_assert_cmpuint (g_strv_length (waiting), ==, 1);
   g_assert_cmpstr (waiting[0], ==, "x.level");
+  g_assert_cmpuint (g_strv_length (applied), ==, 2);
+  g_assert_cmpstr (applied[0], ==, "x.size");
+  g_assert_cmpstr (applied[1], ==, "x.choice");
   clear (&values);
 }
 
@@ -273,6 +327,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/config/file", test_file);
   g_test_add_func ("/core/config/prefix-error", test_prefix);
   g_test_add_func ("/core/config/describe", test_describe);
+  g_test_add_func ("/core/config/group-values", test_group_values);
+  g_test_add_func ("/core/config/secret", test_secret);
   g_test_add_func ("/core/config/changes", test_changes);
   return g_test_run ();
 }

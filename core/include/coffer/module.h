@@ -219,6 +219,7 @@ typedef struct {
   gboolean
       reloadable; /* SIGHUP may change it, while sessions run: BOOLEAN, INTEGER, DURATION and CHOICE only. The
                      variable is replaced atomically; declare it so: _Atomic gint64, const char *_Atomic */
+  gboolean secret; /* holds a password: its value is shown to nobody */
 } CfConfigKey;
 
 /* ---- Hooks ------------------------------------------------------------------------------------------- */
