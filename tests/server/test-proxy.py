@@ -3,6 +3,7 @@
 
 Usage: test-proxy.py BUILD
 """
+import os
 import re
 import shutil
 import socket
@@ -272,7 +273,8 @@ class Proxies:
 
     def haproxy(self):
         """With its checksum, its vector on TLS, and its health checks."""
-        if shutil.which('haproxy') is None:
+        program = shutil.which('haproxy', path=os.environ['PATH'] + ':/usr/sbin')  # not in everybody's PATH
+        if program is None:
             raise AssertionError('haproxy is missing')
         self.server.reconfigure({'server': {'proxy_tls': 'true'}})
         ports = [socket.create_server(('127.0.0.1', 0)) for _ in range(3)]
@@ -298,7 +300,7 @@ listen through
   bind 127.0.0.1:{through}
   server coffer 127.0.0.1:{imaps} {options}
 ''')
-        with subprocess.Popen(['haproxy', '-db', '-f', config], stdout=subprocess.DEVNULL,
+        with subprocess.Popen([program, '-db', '-f', config], stdout=subprocess.DEVNULL,
                               stderr=subprocess.STDOUT) as process:
             try:
                 self.ask_haproxy(clear, tls, through)
