@@ -181,8 +181,10 @@ cf_selected_follow_names (CfSession *session)
 void
 cf_selected_demote (CfSession *session)
 {
-  if (session->view != NULL)
-    cf_view_demote (session->view);
+  if (session->view == NULL)
+    return;
+  cf_view_demote (session->view);
+  cf_mailbox_evict ();
 }
 
 gboolean

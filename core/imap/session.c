@@ -524,6 +524,16 @@ session_timeout (CfSession *session)
   return CF_RUN_DONE;
 }
 
+/* Microseconds after which an idle view is demoted. A client in IDLE has said that it will be silent: when
+ * thousands of them come at once, they do not hold their snapshots all together. */
+static gint64
+session_get_view_idle (CfSession *session)
+{
+  if (session->call != NULL && cf_mailbox_is_crowded ())
+    return 0;
+  return cf_settings_get ()->view_idle * G_USEC_PER_SEC;
+}
+
 /* What to answer when nothing more can be done now. */
 static CfRun
 session_rest (CfSession *session)
@@ -535,7 +545,7 @@ session_rest (CfSession *session)
     return CF_RUN_CLOSE;
   }
   if (for_input && session->view != NULL && session->demote_at == 0 && !cf_selected_is_demoted (session))
-    session->demote_at = g_get_monotonic_time () + cf_settings_get ()->view_idle * G_USEC_PER_SEC;
+    session->demote_at = g_get_monotonic_time () + session_get_view_idle (session);
   session_arm (session);
   /* The line that a command waits for may have come with the command: no event will tell of it again. */
   if (for_input && session_has_input (session))

@@ -282,6 +282,24 @@ cf_mailbox_ref (CfMailbox *mailbox)
   return mailbox;
 }
 
+gboolean
+cf_mailbox_is_crowded (void)
+{
+  gboolean crowded;
+
+  g_mutex_lock (&table_lock);
+  crowded = table_octets > table_max_octets;
+  g_mutex_unlock (&table_lock);
+  return crowded;
+}
+
+void
+cf_mailbox_evict (void)
+{
+  g_mutex_lock (&table_lock);
+  table_evict_and_unlock ();
+}
+
 void
 cf_mailbox_release (CfMailbox *mailbox)
 {

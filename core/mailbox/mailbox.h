@@ -45,6 +45,10 @@ CfMailbox *cf_mailbox_lookup_name (CfAccountId account, const char *name);
 CfMailbox *cf_mailbox_ref (CfMailbox *mailbox);
 /* NULL is allowed. */
 void cf_mailbox_release (CfMailbox *mailbox);
+/* Whether there are more snapshots in memory than the bound allows, because they are held. */
+gboolean cf_mailbox_is_crowded (void);
+/* A snapshot is held no longer, though its mailbox is: those beyond the bound can go. */
+void cf_mailbox_evict (void);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfMailbox, cf_mailbox_release)
 
 /* The name it was last known by here; NULL: none is known. The caller frees. */

@@ -122,7 +122,7 @@ static const CfConfigKey storage_keys[] = {
     "Of these, for body search and conversion; 0: a quarter"),
   INTEGER_KEY ("facts_cache", facts_cache, "64M", 0, TB, RESTART,
     "Octets of envelopes, structures and headers kept in memory"),
-  INTEGER_KEY ("snapshot_cache", snapshot_cache, "256M", 0, TB, RESTART,
+  INTEGER_KEY ("snapshot_cache", snapshot_cache, "32M", 0, TB, RESTART,
     "Octets of mailbox indexes kept in memory beyond those in use"),
   INTEGER_KEY ("object_threshold", object_threshold, "64k", 1, GB, RESTART,
     "Leaf parts of at least so many octets are kept apart, once for equal ones"),
