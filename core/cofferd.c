@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#define TRIM_SECONDS        10
 #define STORE_CLOSE_SECONDS 60 /* beyond the sessions' time: a store may have to bring its files in order */
 
 typedef struct {
@@ -137,6 +138,13 @@ on_watchdog (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_trim (gpointer user_data)
+{
+  cf_system_trim_memory ();
+  return G_SOURCE_CONTINUE;
+}
+
 /* ---- What it was started for ------------------------------------------------------------------------- */
 
 static int
@@ -194,6 +202,7 @@ serve (const char *path)
   }
   print_ready (server);
   notify_ready (server);
+  g_timeout_add_seconds (TRIM_SECONDS, on_trim, NULL);
   if (watchdog != 0)
     g_timeout_add (MAX (watchdog / 4, 1), on_watchdog, &daemon);
   g_main_loop_run (loop);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
@@ -79,6 +80,24 @@ cf_system_end_by (gint64 at)
 }
 
 /* ---- Users ---- */
+
+/* Trimming stops allocations for some milliseconds, so it must be worth the while. */
+#define TRIM_MIN ((gsize) 16 * 1024 * 1024)
+
+void
+cf_system_trim_memory (void)
+{
+#ifdef __GLIBC__
+  static gsize trimmed; /* octets that are free and with the system, at most */
+  gsize unused = mallinfo2 ().fordblks;
+
+  trimmed = MIN (trimmed, unused);
+  if (unused - trimmed < TRIM_MIN)
+    return;
+  malloc_trim (0);
+  trimmed = unused;
+#endif
+}
 
 static const struct passwd *
 lookup_user (const char *user, GError **error)

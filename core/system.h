@@ -17,6 +17,10 @@ void cf_system_open_standard_files (void);
  * does not return, no thread can be told to stop. Called again it only changes the time. Any thread. */
 void cf_system_end_by (gint64 at);
 
+/* Gives memory that was freed back to the system, if that is much since the last call: after a rush of clients
+ * the allocator would keep it for ever. To be called now and then, by one thread. */
+void cf_system_trim_memory (void);
+
 /* Whether @user exists. CF_ERROR_CANNOT. */
 gboolean cf_system_check_user (const char *user, GError **error);
 /* Becomes @user with its groups, for good. Does nothing unless the process is root's.
