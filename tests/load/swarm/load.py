@@ -23,7 +23,9 @@ sys.path.insert(0, str(HERE.parents[1] / 'protocol'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
 from dialogue_server import PASSWORD, DialogueServer  # noqa: E402  pylint: disable=wrong-import-position
 
-SETTLE = 7          # seconds; after view_idle (5 s) an idle view gives its snapshot back
+# Seconds: after view_idle (5 s) an idle view gives its snapshot back, and each 10 s freed memory goes back to the
+# system.
+SETTLE = 18
 STAGE_TIMEOUT = 600
 ESTABLISHED = '01'
 
@@ -67,6 +69,12 @@ class LoadServer(DialogueServer):
 
     def ports(self):
         return [self.addresses[scheme][1] for scheme in ('imap', 'imaps')]
+
+    def restart_with(self, group, **keys):
+        self.stop()
+        self._merge({group: keys})
+        self._write_config()
+        self.start()
 
     def pss(self):
         return read_pss(self.pid())
@@ -182,16 +190,16 @@ def fill(server, report, **options):
         report.add('fill', swarm.figures['fill.time'], 's', timed=True)
 
 
-def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=False):
+def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=False, keys=None):
     """@bound: KB that each may cost. In the small the measured ones come after others: what a server needs once, such
     as the caches of the store, would be a part of so few clients' cost."""
     options = {'accounts': accounts, 'mailboxes': mailboxes}
-    with LoadServer(args.build) as server:
+    with LoadServer(args.build, **{'storage-sqlite.synchronous': 'off', **(keys or {})}) as server:
         begin = time.monotonic()
         server.add_users(accounts)
         report.add('accounts', time.monotonic() - begin, 's', timed=True)
         fill(server, report, messages=messages, **options)
-        server.restart()
+        server.restart_with('storage-sqlite', synchronous='full')
         if not args.full:
             with Swarm(server, 'idle', clients=50, seconds=1, tls=tls, **options) as swarm:
                 swarm.until('idle')
@@ -343,7 +351,8 @@ SCENARIOS = (
      {'clients': 10000, 'accounts': 1000, 'messages': 100, 'bound': 8}),
     ('idle-tls', idle, {'clients': 500, 'accounts': 50, 'messages': 100, 'bound': 24, 'tls': True},
      {'clients': 10000, 'accounts': 1000, 'messages': 100, 'bound': 24, 'tls': True}),
-    ('idle-own', idle, {'clients': 500, 'accounts': 50, 'messages': 1000, 'mailboxes': 10, 'bound': 60},
+    ('idle-own', idle, {'clients': 500, 'accounts': 50, 'messages': 1000, 'mailboxes': 10, 'bound': 40,
+                        'keys': {'storage.snapshot_cache': '2M', 'storage-sqlite.cache_size': '256k'}},
      {'clients': 10000, 'accounts': 1000, 'messages': 1000, 'mailboxes': 10, 'bound': 12}),
     ('nonreaders', nonreaders, {'clients': 20}, {'clients': 200}),
     ('nonreaders-tls', nonreaders, {'clients': 20, 'tls': True}, {'clients': 200, 'tls': True}),
