@@ -249,6 +249,7 @@ main (int argc, char **argv)
   cf_system_open_standard_files ();
   setlocale (LC_CTYPE, "");
   signal (SIGPIPE, SIG_IGN);
+  signal (SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of the write, not the end */
   cf_log_install ();
   if (!parse_options (&options, argc, argv, &error)) {
     g_prefix_error (&error, "cofferd: ");

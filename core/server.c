@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct _CfServer {
   CfConfig *config;
@@ -231,6 +232,28 @@ set_limits (CfNet *net, const CfSettings *settings, CfConfig *config, GError **e
          && cf_net_set_proxies (net, &proxies, error);
 }
 
+/* Whether the user who serves may write there is found out when it is tried: now it is perhaps another. */
+static gboolean
+check_spool (const CfSettings *settings, CfConfig *config, GError **error)
+{
+  struct stat status;
+  int cause = 0;
+
+  if (settings->spool_dir == NULL)
+    return TRUE;
+  if (stat (settings->spool_dir, &status) != 0)
+    cause = errno;
+  else if (!S_ISDIR (status.st_mode))
+    cause = ENOTDIR;
+  else if (settings->user == NULL && access (settings->spool_dir, W_OK | X_OK) != 0)
+    cause = errno;
+  if (cause == 0)
+    return TRUE;
+  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: %s", settings->spool_dir, g_strerror (cause));
+  cf_config_prefix_error (config, "imap", "spool_dir", error);
+  return FALSE;
+}
+
 static gboolean
 set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
 {
@@ -298,7 +321,8 @@ cf_server_new (const char *config_path, GError **error)
   if (server->config == NULL || !fill_tables (server->config, error))
     return NULL;
   if (!check_user (settings, server->config, error) || !check_storage (settings, server->config, error)
-      || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error))
+      || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error)
+      || !check_spool (settings, server->config, error))
     return NULL;
   server->net = new_net (server, error);
   if (server->net == NULL || !set_limits (server->net, settings, server->config, error)

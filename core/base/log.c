@@ -7,8 +7,12 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIELD_PREFIX "COFFER_"
@@ -149,19 +153,66 @@ cf_log_format (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gi
 
 /* ---- The writer -------------------------------------------------------------------------------------- */
 
-static void
-write_all (int fd, const char *text, gsize length)
+/* Whoever reads a pipe may stop doing so, and the server goes on: it waits this long for room, once. */
+#define PATIENCE_MS 200
+
+static struct {
+  int fd; /* stderr, or, where that is a pipe, the same pipe opened so that writing does not block */
+  gboolean is_socket;
+  gint lost; /* atomic; lines since the last that could be written */
+} target = { .fd = STDERR_FILENO };
+
+static gssize
+target_write (const char *text, gsize length)
+{
+  return target.is_socket ? send (target.fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                          : write (target.fd, text, length);
+}
+
+static gboolean
+target_wait (void)
+{
+  struct pollfd pfd = { .fd = target.fd, .events = POLLOUT };
+
+  return g_atomic_int_get (&target.lost) == 0 && poll (&pfd, 1, PATIENCE_MS) == 1;
+}
+
+/* FALSE: not all of it. */
+static gboolean
+write_all (const char *text, gsize length)
 {
   while (length > 0) {
-    gssize written = write (fd, text, length);
+    gssize written = target_write (text, length);
 
-    if (written < 0 && errno == EINTR)
+    if (written < 0 && (errno == EINTR || (errno == EAGAIN && target_wait ())))
       continue;
     if (written <= 0)
-      return;
+      return FALSE;
     text += written;
     length -= (gsize) written;
   }
+  return TRUE;
+}
+
+static void
+write_line (const char *line)
+{
+  gint lost = g_atomic_int_get (&target.lost);
+  g_autofree char *note = NULL;
+
+  if (lost > 0) {
+    g_autofree char *message = g_strdup_printf ("%d lines of the log were lost here", lost);
+    GLogField field = { "MESSAGE", message, -1 };
+
+    note = cf_log_format (G_LOG_LEVEL_WARNING, &field, 1, g_get_real_time ());
+    if (!write_all (note, strlen (note))) {
+      g_atomic_int_inc (&target.lost);
+      return;
+    }
+    g_atomic_int_add (&target.lost, -lost);
+  }
+  if (!write_all (line, strlen (line)))
+    g_atomic_int_inc (&target.lost);
 }
 
 static GLogWriterOutput
@@ -175,15 +226,33 @@ writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer 
   if (to_journal && g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
     return G_LOG_WRITER_HANDLED;
   line = cf_log_format (level, fields, n_fields, g_get_real_time ());
-  write_all (STDERR_FILENO, line, strlen (line));
+  write_line (line);
   errno = saved;
   return G_LOG_WRITER_HANDLED;
+}
+
+/* O_NONBLOCK belongs to the open file, which others may share: a terminal, a pipe of a script. */
+static void
+target_open (void)
+{
+  struct stat status;
+  int fd;
+
+  if (fstat (STDERR_FILENO, &status) != 0)
+    return;
+  target.is_socket = S_ISSOCK (status.st_mode);
+  if (!S_ISFIFO (status.st_mode))
+    return;
+  fd = open ("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0)
+    target.fd = fd;
 }
 
 void
 cf_log_install (void)
 {
   to_journal = g_log_writer_is_journald (STDERR_FILENO);
+  target_open ();
   g_log_set_writer_func (writer, NULL, NULL);
 }
 

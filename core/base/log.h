@@ -6,6 +6,9 @@
  * and g_debug() and nothing else. Where stderr is the journal's, events go there with their fields. What a
  * client sent may stand in a message or a field: control characters, line ends and invalid UTF-8 are escaped.
  * Secrets may not.
+ *
+ * Logging holds up nobody for long: where stderr is a pipe or a socket that nobody reads, lines are lost, and
+ * when there is room again a line says how many.
  */
 #ifndef CF_BASE_LOG_H
 #define CF_BASE_LOG_H
