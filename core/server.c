@@ -410,6 +410,8 @@ open_store (CfServer *server, GError **error)
   cf_login_init ();
   cf_login_limit_init ();
   cf_trace_init (cf_control_trace_changed, server->net);
+  if (!cf_store_service_watch (error))
+    return FALSE;
   cf_upkeep_start ();
   return TRUE;
 }

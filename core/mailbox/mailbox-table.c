@@ -433,7 +433,7 @@ cf_mailbox_set_all_gone (void)
 }
 
 void
-cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq, gpointer user_data)
+cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq)
 {
   CfMailbox key = { .account = account, .id = id };
   g_autoptr (GPtrArray) mailboxes = NULL;

@@ -100,9 +100,9 @@ gboolean cf_mailbox_is_gone (CfMailbox *mailbox);
 void cf_mailbox_watch (CfMailbox *mailbox, CfConnRef ref);
 void cf_mailbox_unwatch (CfMailbox *mailbox, CfConnRef ref);
 
-/* A store's CfWatchFunc: another process changed the mailbox up to @modseq (0: unknown), or with @id 0 any of
- * the account's. Marks stale what is known here and older. @user_data is not used. */
-void cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq, gpointer user_data);
+/* Another process changed the mailbox up to @modseq (0: unknown), or with @id 0 any of the account's, or with
+ * @account 0 as well any at all. Marks stale what is known here and older. */
+void cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq);
 
 /* ---- \Recent (RFC 3501, 2.3.2); any thread ------------------------------------------------------------ */
 

@@ -6,6 +6,7 @@
 #include "store/service.h"
 
 #include "mailbox/mailbox.h"
+#include "store/names.h"
 
 /* After a failure nobody asks again before this time has passed. */
 #define PROBE_INTERVAL_US (G_USEC_PER_SEC)
@@ -22,7 +23,7 @@ static struct {
   CfStore *store;
   CfPermits *permits, *heavy_permits;
   gint deadline_ms; /* atomic */
-  gboolean has_object_put, has_watch;
+  gboolean has_object_put, has_watch, is_watching;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
   guint64 n_calls;   /* atomic; the last part of a call's trace id */
 } service;
@@ -64,12 +65,35 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   cf_store_service_set_deadline (config->deadline_ms);
   service.away_until = 0;
   service.n_calls = 0;
-  if (service.has_watch && !service.slots.watch (service.store, cf_mailbox_changed_elsewhere, NULL, error)) {
-    service_shut ();
-    return FALSE;
-  }
   service.open = TRUE;
   return TRUE;
+}
+
+/* A CfWatchFunc. A tree that changed elsewhere has names that mean something else now. */
+static void
+service_changed_elsewhere (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data)
+{
+  if (mailbox == 0 && account == 0)
+    cf_names_forget_all ();
+  else if (mailbox == 0)
+    cf_names_forget_account (account);
+  cf_mailbox_changed_elsewhere (account, mailbox, modseq);
+}
+
+gboolean
+cf_store_service_watch (GError **error)
+{
+  service.is_watching
+      = service.has_watch && service.slots.watch (service.store, service_changed_elsewhere, NULL, error);
+  return service.is_watching || !service.has_watch;
+}
+
+void
+cf_store_service_unwatch (void)
+{
+  if (service.is_watching)
+    service.slots.unwatch (service.store);
+  service.is_watching = FALSE;
 }
 
 void
@@ -78,8 +102,6 @@ cf_store_service_close (void)
   if (!service.open)
     return;
   service.open = FALSE;
-  if (service.has_watch)
-    service.slots.unwatch (service.store);
   service_shut ();
 }
 

@@ -31,6 +31,10 @@ typedef struct {
 /* Opens the store. Main thread, once, before sessions exist. CF_ERROR_CANNOT: the
  * schema needs an upgrade; else the plugin's own error. */
 gboolean cf_store_service_open (const CfStoreServiceConfig *config, GError **error);
+/* From here on until unwatch, what other processes change reaches the mailboxes and the remembered names,
+ * which exist. Main thread. */
+gboolean cf_store_service_watch (GError **error);
+void cf_store_service_unwatch (void);
 /* Every worker has stopped. Main thread. */
 void cf_store_service_close (void);
 gboolean cf_store_service_is_open (void);
@@ -47,7 +51,8 @@ guint64 cf_store_service_get_n_calls (void);
 gboolean cf_store_service_is_away (void);
 /* From the next call on. Main thread. */
 void cf_store_service_set_deadline (guint ms);
-/* Until when a call that begins now and moves @octets is to have ended; monotonic microseconds. Any thread. */
+/* Until when a call that begins now and moves @octets is to have ended; monotonic microseconds. Any thread.
+ */
 gint64 cf_store_service_get_deadline (guint64 octets);
 /* A call has not come back by its deadline. Any thread. */
 void cf_store_service_note_late (void);

@@ -31,6 +31,7 @@ index_take_mailbox (const Row *row, IndexReport *report, GError **error)
   mailbox_read_info (row, &info);
   report->mailbox = info.id;
   report->highest_modseq = info.highest_modseq;
+  watch_note (report->conn->store, report->account, info.id, info.name);
   info.recent_uid = MAX (info.recent_uid, report->known_recent);
   if (!row_multirange (row, 8, expunged)) {
     errors_set_damaged (error);
@@ -114,6 +115,5 @@ slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *quer
     g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such mailbox");
     return FALSE;
   }
-  watch_note (conn->store, query->account, report.mailbox);
   return TRUE;
 }

@@ -48,6 +48,7 @@ struct _Pg {
   gboolean sent;   /* some of it may have reached PostgreSQL */
   gboolean shown;  /* a row function was called */
   gboolean retry;
+  gboolean keep;   /* lost means lost */
   GError *failure; /* the first; PostgreSQL has taken everything back, unless it is UNKNOWN */
 
   GArray *blocks;      /* IdBlock: ids to be given out */
@@ -300,6 +301,12 @@ pg_close (Pg *pg)
   g_free (pg);
 }
 
+void
+pg_keep (Pg *pg)
+{
+  pg->keep = TRUE;
+}
+
 gboolean
 pg_consume (Pg *pg)
 {
@@ -450,7 +457,11 @@ pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
     return FALSE;
   }
-  if (!pg_consume (pg) && !pg_connect (pg, error))
+  if (!pg_consume (pg) && pg->keep) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The connection is lost");
+    return FALSE;
+  }
+  if ((pg->handle == NULL || PQstatus (pg->handle) != CONNECTION_OK) && !pg_connect (pg, error))
     return FALSE;
   if (mode == PG_SNAPSHOT)
     pg_send_bare (pg, STATEMENT_BEGIN_SNAPSHOT);

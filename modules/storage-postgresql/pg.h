@@ -41,6 +41,8 @@ PGconn *pg_connect_plain (const char *dsn, const char *role, GError **error);
 
 Pg *pg_open (const char *dsn, const char *role, GError **error);
 void pg_close (Pg *pg);
+/* From here on a connection that is lost is not replaced: it has something that another would not have. */
+void pg_keep (Pg *pg);
 
 gboolean pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error);
 /* The parameters of the statement to be sent next, empty. */

@@ -48,10 +48,10 @@ const StatementRow statements[STATEMENT_LAST] = {
              "   and p.uid >= m.recent_uid)"
              " from coffer.mailbox m where account = $1 and name = $2"),
   STATEMENT (MAILBOX_EXISTS, "select 1 from coffer.mailbox where account = $1 and id = $2"),
-  STATEMENT (MAILBOX_MODSEQS, "select w.account, w.mailbox, m.highest_modseq"
-                              " from unnest($1::bigint[], $2::bigint[]) as w (account, mailbox)"
-                              " left join lateral (select highest_modseq from coffer.mailbox"
-                              "   where account = w.account and id = w.mailbox offset 0) m on true"),
+  STATEMENT (MAILBOX_STATES, "select w.account, w.mailbox, m.highest_modseq, m.name"
+                             " from unnest($1::bigint[], $2::bigint[]) as w (account, mailbox)"
+                             " left join lateral (select highest_modseq, name from coffer.mailbox"
+                             "   where account = w.account and id = w.mailbox offset 0) m on true"),
 
   /* ---- The index ---- */
   STATEMENT (INDEX_CLAIM,

@@ -139,7 +139,7 @@ gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc findin
 /* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree. Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
 /* Notes that this process knows the mailbox, so that the repair check looks at it. Any thread. */
-void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox);
+void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox, const char *name);
 gboolean slot_watch (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
 void slot_unwatch (CfStore *store);
 

@@ -320,8 +320,8 @@ struct _CfAttributeSink {
 typedef gboolean (*CfProgressFunc) (guint64 done, guint64 total, gpointer user_data);
 /* A finding of check: one line. */
 typedef void (*CfFindingFunc) (const char *text, gpointer user_data);
-/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's
- * tree). Any thread. */
+/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree, which may be any
+ * of its mailboxes; account 0 with it: anything). May be said of what is known already. Any thread. */
 typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data);
 
 typedef enum {
@@ -490,7 +490,8 @@ typedef struct {
 
   /* -- watch -- */
 
-  /* Tell @func of what other processes change, until unwatch. Without it the store has one process. */
+  /* Tell @func of what other processes change, until unwatch: soon after it is durable, and of everything, late
+   * at worst. Main thread. Without it the store has one process. */
   gboolean (*watch) (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
   void (*unwatch) (CfStore *store);
 
