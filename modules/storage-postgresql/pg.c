@@ -196,18 +196,20 @@ pg_take_notice (void *data, const PGresult *result)
 static gboolean
 pg_settle (Pg *pg, GError **error)
 {
-  static const char sql[] = "select set_config('jit', 'off', false), "
-                            "set_config('default_transaction_isolation', 'read committed', false),"
-                            " set_config('client_min_messages', 'warning', false), set_config('search_path', "
-                            "'pg_catalog', false),"
-                            " nextval(to_regclass('coffer.id_block'))::text";
+  static const char sql[]
+      = "set jit = off;"
+        "set enable_seqscan = off;"
+        "set default_transaction_isolation = 'read committed';"
+        "set client_min_messages = warning;"
+        "set search_path = pg_catalog;"
+        "select nextval(to_regclass('coffer.id_block'))::text"; /* NULL without a schema */
   PGresult *result = PQexec (pg->handle, sql);
   gboolean ok = PQresultStatus (result) == PGRES_TUPLES_OK;
 
   if (!ok)
     errors_set_from_result (result, error);
-  else if (!PQgetisnull (result, 0, 5)) /* where there is a schema */
-    pg_add_block (pg, g_ascii_strtoull (PQgetvalue (result, 0, 5), NULL, 10));
+  else if (!PQgetisnull (result, 0, 0))
+    pg_add_block (pg, g_ascii_strtoull (PQgetvalue (result, 0, 0), NULL, 10));
   PQclear (result);
   return ok;
 }

@@ -1,7 +1,8 @@
 """Stands between libpq and PostgreSQL: counts round trips at the wire, and breaks connections.
 
 A round trip is a Sync or Query message, as PostgreSQL answers nothing before one of them (PostgreSQL's manual,
-"Message Formats"). That by which a connection is set up, its first, does not count. Connections are told apart by the last word of their application_name: "worker", "watch".
+"Message Formats"). That by which a connection is set up, its first, does not count. Connections are told apart by
+the last word of their application_name: "worker", "watch".
 """
 import collections
 import socket
@@ -33,7 +34,7 @@ class Proxy:
         self.target = target
         self.lock = threading.Lock()
         self.counts = collections.Counter()  # {role: round trips}
-        self.sizes = collections.Counter()   # {role: octets that libpq sent}
+        self.asked = collections.deque(maxlen=1000)  # names of statements of workers, 'sync' between round trips
         self.connections = set()
         self.refused = set()                 # roles whose new connections are closed at once
         self.deaf = set()                    # roles that hear no notifications
@@ -117,7 +118,8 @@ class Proxy:
             with self.lock:
                 self.counts[connection.role] += is_set_up and kind in ROUND_TRIPS
                 is_set_up = is_set_up or kind in ROUND_TRIPS
-                self.sizes[connection.role] += len(message)
+                if connection.role == 'worker' and kind in b'BSQ':
+                    self.asked.append(message[6:].split(b'\0')[0].decode() if kind == b'B' else 'sync')
             connection.server.sendall(message)
 
     def _backend(self, connection):

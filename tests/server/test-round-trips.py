@@ -46,15 +46,20 @@ class RoundTrips:
         return (client or self.client).ok(parts)
 
     def cost(self, action):
+        self.proxy.asked.clear()
         before = self.proxy.count()
         action()
         return self.proxy.count() - before
+
+    def asked(self):
+        """What the last action asked."""
+        return ' '.join(self.proxy.asked)
 
     def expect(self, n, *commands, client=None):
         """Each of @commands costs @n round trips."""
         for command in commands:
             cost = self.cost(lambda command=command: (client or self.client).ok(command))
-            assert cost == n, f'{command}: {cost} instead of {n}'
+            assert cost == n, f'{command}: {cost} instead of {n}: {self.asked()}'
 
     def nothing(self):
         self.expect(0, 'NOOP', 'FETCH 1:* (FLAGS UID RFC822.SIZE INTERNALDATE)', 'SEARCH UNSEEN LARGER 10')
@@ -63,7 +68,7 @@ class RoundTrips:
         for command in ('SELECT other', 'SELECT many', 'SELECT many', 'EXAMINE other', 'STATUS many (MESSAGES UNSEEN)',
                         'LIST "" *', 'SELECT many'):
             cost = self.cost(lambda command=command: self.client.ok(command))
-            assert cost <= 1, f'{command}: {cost}'
+            assert cost <= 1, f'{command}: {cost}: {self.asked()}'
 
     def login(self):
         with self.server.client() as client:
@@ -78,9 +83,9 @@ class RoundTrips:
         for size in (1024 ** 2, 1024 ** 2, 10 * 1024 ** 2, 10 * 1024 ** 2):
             octets = message(1, b'%08d\r\n' % size * (size // 10))
             cost = self.cost(lambda octets=octets: self.append('other', [octets]))
-            assert cost <= 1 + -(-len(octets) // PIECE), f'{size}: {cost}'
+            assert cost <= 1 + -(-len(octets) // PIECE), f'{size}: {cost}: {self.asked()}'
             if size <= PIECE:
-                assert cost <= 2, f'{size}: {cost}'
+                assert cost <= 2, f'{size}: {cost}: {self.asked()}'
 
     def fetches(self):
         self.client.ok('SELECT few')
