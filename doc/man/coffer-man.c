@@ -307,28 +307,26 @@ put_completion (void)
         "      *) words+=(\"$word\") ;;\n"
         "    esac\n"
         "  done\n"
-        "  case ${words[*]:0:2} in");
+        "  case \"${words[*]:0:2} \" in");
   for (gsize i = 0; i < ctl_n_commands; i++) {
-    printf ("    '%s' | '%s '*) options+='", ctl_commands[i].name, ctl_commands[i].name);
+    printf ("    '%s '*) options+='", ctl_commands[i].name);
     for (gsize j = 0; j < ctl_n_options; j++)
       if ((ctl_commands[i].options & ctl_options[j].bit) != 0)
         printf (" --%s", ctl_options[j].name);
     puts ("' ;;");
   }
-  puts ("    *)\n"
-        "      # The next words of the commands that begin so.\n"
-        "      options+=' --version'\n"
-        "      COMPREPLY=($(compgen -W \"$(while read -r line; do\n"
-        "        [[ \"$line \" == \"${words[*]:+${words[*]} }\"* ]] || continue\n"
-        "        line=${line#\"${words[*]}\"}\n"
-        "        read -r word _ <<<\"$line\"; printf '%s\\n' \"$word\"\n"
-        "      done <<'END'");
+  puts ("    *) options+=' --version' ;;\n"
+        "  esac\n"
+        "  # The next words of the commands that begin so.\n"
+        "  COMPREPLY=($(compgen -W \"$(while read -r line; do\n"
+        "    [[ $line == \"${words[*]:+${words[*]} }\"?* ]] || continue\n"
+        "    read -r word _ <<<\"${line#\"${words[*]}\"}\"\n"
+        "    printf '%s\\n' \"$word\"\n"
+        "  done <<'END'");
   for (gsize i = 0; i < ctl_n_commands; i++)
     puts (ctl_commands[i].name);
   puts ("END\n"
-        "      )\" -- \"$current\"))\n"
-        "      ;;\n"
-        "  esac\n"
+        "  )\" -- \"$current\"))\n"
         "  [[ $current != -* ]] || COMPREPLY=($(compgen -W \"$options\" -- \"$current\"))\n"
         "}\n"
         "complete -o default -F _cofferctl cofferctl");
