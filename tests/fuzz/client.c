@@ -53,10 +53,10 @@ command_begins (const CfHookInfo *info, GError **error)
 }
 
 void
-client_init (void)
+client_init (const char *trace_dir)
 {
   clients = g_ptr_array_new ();
-  server_double_init (command_begins);
+  server_double_init (command_begins, trace_dir);
 }
 
 /* ---- Life ---- */

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 typedef struct _Client Client;
 
 /* As server_double_init(), which it calls. */
-void client_init (void);
+void client_init (const char *trace_dir);
 
 /* Takes over @conn. */
 Client *client_new (CfConn *conn);

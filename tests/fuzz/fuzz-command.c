@@ -4,6 +4,7 @@
  * The first octet says what the rest is:
  *
  *   'r'  octets from a client: the reader finds the same commands however they arrive
+ *   'R'  the same of one that has logged in
  *   'v'  one value, read as each kind there is
  *   'i'  FETCH items, separated by spaces, through the rows that are registered
  *   's'  search keys
@@ -30,7 +31,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   CfSession *session;
   g_autoptr (GError) error = NULL;
 
-  server_double_init (NULL);
+  server_double_init (NULL, NULL);
   server_double_start ();
   conn = server_double_log_in (SERVER_USER_ANN);
   net_double_send (conn, "a SELECT INBOX\n", 15);
@@ -106,13 +107,14 @@ show_command (GString *out, CfCommandReader *reader)
 /* What the reader makes of the input when @slice octets arrive at a time. Every other command is followed by
  * a line that is none. */
 static GString *
-read_commands (const guint8 *data, gsize size, gsize slice)
+read_commands (const guint8 *data, gsize size, gsize slice, gboolean authenticated)
 {
   g_autoptr (CfCommandReader) reader = cf_command_reader_new (&reader_config, choose_literals, NULL);
   GString *out = g_string_new (NULL);
   gboolean wants_line = FALSE;
   guint n = 0;
 
+  cf_command_reader_set_authenticated (reader, authenticated);
   for (gsize at = 0, given = 0; at < size || given < size;) {
     g_autoptr (GError) error = NULL;
     g_autofree guint8 *exact = NULL;
@@ -165,11 +167,11 @@ check_same (const GString *whole, const GString *portions)
 }
 
 static void
-try_reader (const guint8 *data, gsize size)
+try_reader (const guint8 *data, gsize size, gboolean authenticated)
 {
-  g_autoptr (GString) whole = read_commands (data, size, MAX (size, 1));
-  g_autoptr (GString) single = read_commands (data, size, 1);
-  g_autoptr (GString) pieces = read_commands (data, size, 13);
+  g_autoptr (GString) whole = read_commands (data, size, MAX (size, 1), authenticated);
+  g_autoptr (GString) single = read_commands (data, size, 1, authenticated);
+  g_autoptr (GString) pieces = read_commands (data, size, 13, authenticated);
 
   check_same (whole, single);
   check_same (whole, pieces);
@@ -381,8 +383,8 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 
   if (size < 1)
     return 0;
-  if (data[0] == 'r') {
-    try_reader (data + 1, size - 1);
+  if (data[0] == 'r' || data[0] == 'R') {
+    try_reader (data + 1, size - 1, data[0] == 'R');
     return 0;
   }
   input = new_input (data + 1, size - 1);

@@ -17,7 +17,7 @@
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-  server_double_init (NULL);
+  server_double_init (NULL, NULL);
   return 0;
 }
 

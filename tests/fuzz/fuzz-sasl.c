@@ -15,13 +15,16 @@
  *   rtext     text as it is
  *
  * and "c" when there are no more. Checked: with nothing but "c" the outcome is that of the password; SCRAM
- * succeeds in no other case; who logs in is ann; and client.h.
+ * succeeds in no other case; who logs in is ann; a trace of it shows no password; and client.h.
  */
 #include "client.h"
 #include "fuzz.h"
 #include "imap/session.h"
+#include "imap/trace.h"
 
+#include <glib/gstdio.h>
 #include <gsasl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_STEPS 12
@@ -36,6 +39,7 @@ typedef struct {
 } Run;
 
 static Gsasl *gsasl;
+static char *trace_dir;
 
 static gboolean
 has_option (const Run *run, char option)
@@ -72,10 +76,19 @@ answer_client (Gsasl *context, Gsasl_session *sasl, Gsasl_property property)
   }
 }
 
+static void
+remove_trace_dir (void)
+{
+  g_rmdir (trace_dir);
+}
+
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-  client_init ();
+  trace_dir = g_dir_make_tmp ("coffer-fuzz-XXXXXX", NULL);
+  FUZZ_CHECK (trace_dir != NULL, "no temporary directory");
+  atexit (remove_trace_dir);
+  client_init (trace_dir);
   FUZZ_CHECK (gsasl_init (&gsasl) == GSASL_OK, "gsasl");
   gsasl_callback_set (gsasl, answer_client);
   return 0;
@@ -218,6 +231,41 @@ check_outcome (Run *run)
     FUZZ_CHECK (g_str_equal (identity->user, SERVER_USER_ANN) || run->altered, "%s", identity->user);
 }
 
+/* ---- Traces ---- */
+
+static void
+start_trace (const Run *run)
+{
+  g_autoptr (GError) error = NULL;
+
+  FUZZ_CHECK (
+      cf_trace_start (CF_TRACE_ADDRESS, has_option (run, 'f') ? "192.0.2.1" : "127.0.0.1", 60, &error), "%s",
+      error->message);
+}
+
+/* The password in clear, and with what PLAIN and LOGIN put round it, in base64. */
+static void
+check_traces (void)
+{
+  static const char *const secrets[] = { SERVER_PASSWORD, "c2VjcmV0", "zZWNyZX", "ABzZWNyZXQ" };
+  g_autoptr (GDir) dir = g_dir_open (trace_dir, 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (trace_dir, name, NULL);
+    g_autofree char *text = NULL;
+
+    FUZZ_CHECK (g_file_get_contents (path, &text, NULL, NULL), "%s", path);
+    for (guint i = 0; i < G_N_ELEMENTS (secrets); i++)
+      FUZZ_CHECK (strstr (text, secrets[i]) == NULL, "%s in %s", secrets[i], text);
+    FUZZ_CHECK (strstr (text, "AUTHENTICATE") != NULL, "nothing is traced: %s", text);
+    g_unlink (path);
+    n++;
+  }
+  FUZZ_CHECK (n == 1, "%u traces", n);
+}
+
 static Client *
 connect_client (const Run *run)
 {
@@ -244,6 +292,7 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   run.options = first;
   run.mechanism = space + 1;
   server_double_start ();
+  start_trace (&run);
   run.client = connect_client (&run);
   if (gsasl_client_start (gsasl, run.mechanism, &run.sasl) == GSASL_OK)
     gsasl_session_hook_set (run.sasl, &run);
@@ -254,6 +303,7 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   client_free (run.client);
   if (run.sasl != NULL)
     gsasl_finish (run.sasl);
+  check_traces ();
   server_double_stop ();
   return 0;
 }

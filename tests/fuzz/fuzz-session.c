@@ -31,7 +31,7 @@ typedef struct {
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
-  client_init ();
+  client_init (NULL);
   return 0;
 }
 
@@ -65,10 +65,10 @@ make_binary (void)
 }
 
 static void
-append (Client *client, const char *mailbox, const char *octets, gsize length)
+append (Client *client, const char *mailbox, const char *flags, const char *octets, gsize length)
 {
   g_autofree char *line
-      = g_strdup_printf ("p APPEND %s (\\Seen $Kept) ~{%" G_GSIZE_FORMAT "+}", mailbox, length);
+      = g_strdup_printf ("p APPEND %s (%s) ~{%" G_GSIZE_FORMAT "+}", mailbox, flags, length);
   const char *status;
 
   client_send_line (client, line);
@@ -86,11 +86,11 @@ fill_mailboxes (void)
   g_autoptr (GString) binary = make_binary ();
 
   for (guint i = 0; i < G_N_ELEMENTS (messages); i++)
-    append (client, "INBOX", messages[i], strlen (messages[i]));
-  append (client, "INBOX", binary->str, binary->len);
+    append (client, "INBOX", i == 0 ? "\\Seen $Kept" : "", messages[i], strlen (messages[i]));
+  append (client, "INBOX", "\\Flagged", binary->str, binary->len);
   client_check_ok (client, "CREATE Archive/2026");
   client_check_ok (client, "CREATE Sent (USE (\\Sent))");
-  append (client, "Archive/2026", messages[0], strlen (messages[0]));
+  append (client, "Archive/2026", "\\Answered", messages[0], strlen (messages[0]));
   client_check_ok (client, "SUBSCRIBE Archive");
   client_free (client);
 }

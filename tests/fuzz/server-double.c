@@ -19,8 +19,7 @@
 extern const CfModuleDescriptor coffer_module_auth, coffer_module_search, coffer_module_storage_memory;
 
 /* Limits that small inputs reach. */
-static const char config_text[] = "[server]\n"
-                                  "log_level = error\n"
+static const char config_text[] = "log_level = error\n"
                                   "connections_per_account = 4\n"
                                   "[imap]\n"
                                   "command_max = 8k\n"
@@ -104,12 +103,14 @@ register_hook (gboolean (*command) (const CfHookInfo *info, GError **error))
 }
 
 void
-server_double_init (gboolean (*command) (const CfHookInfo *info, GError **error))
+server_double_init (gboolean (*command) (const CfHookInfo *info, GError **error), const char *trace_dir)
 {
+  g_autofree char *text
+      = g_strdup_printf ("[server]\ntrace_dir = %s\n%s", trace_dir != NULL ? trace_dir : "", config_text);
   g_autoptr (GError) error = NULL;
 
   fuzz_log_init ();
-  config = cf_config_parse ("/fuzz.conf", config_text, &error);
+  config = cf_config_parse ("/fuzz.conf", text, &error);
   check (config != NULL, error);
   check (cf_settings_load (config, &error), error);
   cf_registry_open (config);
@@ -174,6 +175,8 @@ server_double_start (void)
 void
 server_double_stop (void)
 {
+  while (g_main_context_iteration (NULL, FALSE))
+    continue; /* what was left for the main thread */
   cf_trace_shutdown ();
   cf_login_limit_shutdown ();
   cf_login_shutdown ();

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 /* Fills the tables; once in a process. @command is told of every command that begins (CF_HOOK_COMMAND); it
  * may be NULL. */
-void server_double_init (gboolean (*command) (const CfHookInfo *info, GError **error));
+void server_double_init (gboolean (*command) (const CfHookInfo *info, GError **error), const char *trace_dir);
 
 /* Opens an empty store with the two accounts in it, and the time is what it was at the last one. */
 void server_double_start (void);
