@@ -157,12 +157,24 @@ is_legitimate_no (Client *client, const Command *command)
          && (command->kind == KIND_STORE || command->kind == KIND_MOVE || command->kind == KIND_EXPUNGE);
 }
 
+static gboolean
+is_on_deleted_mailbox (const Client *client)
+{
+  return (client->box != NULL && ledger_may_be_deleted (client->box))
+         || (client->left != NULL && ledger_may_be_deleted (client->left));
+}
+
 /* A connection that is lost by the server's doing. */
 static void
 client_broken (Client *client)
 {
   if (client->lost)
     return;
+  if (client->told_bye && is_on_deleted_mailbox (client)) {
+    client->byes++;
+    client_drop (client, CONN_CLOSE_ORDERLY);
+    return;
+  }
   client_fail (client, "RFC 3501, 3.4, 7.1.5: the connection ended without BYE: %s",
                conn_get_trouble (client->conn));
 }
@@ -172,10 +184,10 @@ client_take_bye (Client *client)
 {
   const Command *command = g_queue_peek_head (&client->sent);
 
+  client->told_bye = TRUE;
   if (command != NULL && command->kind == KIND_LOGOUT)
     return;
-  if ((client->box == NULL || !ledger_may_be_deleted (client->box))
-      && (client->left == NULL || !ledger_may_be_deleted (client->left)))
+  if (!is_on_deleted_mailbox (client))
     client_fail (client, "RFC 3501, 7.1.5: BYE for no reason");
   client->byes++;
   client_drop (client, CONN_CLOSE_ORDERLY);
@@ -396,7 +408,7 @@ client_connect (Client *client)
   g_autoptr (GString) greeting = NULL;
 
   client->session = (guint64) g_atomic_int_add (&sessions, 1) + 1;
-  client->lost = FALSE;
+  client->lost = client->told_bye = FALSE;
   client->conn = conn_open (client->server, &wrong);
   if (client->conn == NULL)
     client_fail (client, "cannot connect: %s", wrong);

@@ -90,6 +90,7 @@ typedef struct {
   Conn *conn;
   guint64 session;
   gboolean lost;
+  gboolean told_bye;
   guint tags;
   GQueue sent; /* of Command: in progress, the oldest first */
 
