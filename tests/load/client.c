@@ -94,13 +94,14 @@ command_free (Command *command)
   g_free (command);
 }
 
-static void client_broken (Client *client);
-
-static void
+/* When the server has closed the connection, its BYE is still to be read. */
+void
 client_write (Client *client, const char *data, gsize length)
 {
-  if (!client->lost && !conn_write (client->conn, data, length))
-    client_broken (client);
+  if (client->lost || conn_write (client->conn, data, length))
+    return;
+  while (!client->lost)
+    client_read (client);
 }
 
 void

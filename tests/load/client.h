@@ -133,6 +133,7 @@ void client_begin (Client *client, Command *command, const char *text);
 /* FALSE: refused instead of "+"; the command is over. */
 gboolean client_literal (Client *client, Command *command, const char *data, gsize length, gboolean sync);
 void client_end_line (Client *client);
+void client_write (Client *client, const char *data, gsize length);
 /* Reads until @command, and all before it, are over; FALSE: not OK, or the connection is lost. */
 gboolean client_wait (Client *client, Command *command);
 /* Frees it; it is over. */

@@ -360,10 +360,10 @@ commands_append_to (Client *client, const char *name, int n)
     begin_message (client, text, g_array_index (command->flags, guint, i), serial);
     if (i == 0)
       client_begin (client, command, text->str);
-    else if (!client->lost && !conn_write (client->conn, text->str, text->len))
-      client_fail (client, "RFC 3501, 3.4: the connection ended in the middle of APPEND");
+    else
+      client_write (client, text->str, text->len);
     g_string_truncate (text, 0);
-    if (chance (client, 60)) {
+    if (!client->lost && chance (client, 60)) {
       break_off (client, message);
       return FALSE;
     }
@@ -429,7 +429,7 @@ run_idle (Client *client)
       client_read (client);
     }
   }
-  conn_write (client->conn, "DONE\r\n", 6);
+  client_write (client, "DONE\r\n", 6);
   client_wait (client, command);
 }
 
