@@ -20,7 +20,8 @@ typedef struct {
   int accounts;
   int mailboxes; /* an account's that its clients share, INBOX among them */
   int seconds;
-  int rate; /* mean time between a client's steps, ms */
+  int rate;          /* mean time between a client's steps, ms */
+  int idle_patience; /* seconds */
   guint64 seed;
   char *user; /* with the account's number in place of %u */
   char *password;

@@ -381,10 +381,26 @@ client_do (Client *client, Kind kind, const char *format, ...)
   return command;
 }
 
+char *
+client_spell (Client *client, const char *name)
+{
+  const char *shown = g_str_equal (name, "INBOX") && g_rand_boolean (client->rand) ? "inbox" : name;
+  int form = g_rand_int_range (client->rand, 0, 8);
+  g_autofree char *escaped = NULL;
+
+  if (form == 0)
+    return g_strdup_printf ("{%" G_GSIZE_FORMAT "+}\r\n%s", strlen (shown), shown);
+  if (form > 2 && strpbrk (name, " \"\\") == NULL)
+    return g_strdup (shown);
+  escaped = g_strescape (shown, NULL); /* names here have no other octets than RFC 3501's quoted-specials */
+  return g_strdup_printf ("\"%s\"", escaped);
+}
+
 Command *
 client_select (Client *client, const char *name, gboolean read_only)
 {
-  g_autofree char *text = g_strdup_printf ("%s %s", read_only ? "EXAMINE" : "SELECT", name);
+  g_autofree char *spelled = client_spell (client, name);
+  g_autofree char *text = g_strdup_printf ("%s %s", read_only ? "EXAMINE" : "SELECT", spelled);
   Command *command = command_new (client, KIND_SELECT, text);
 
   command->target = g_strdup (name);
@@ -442,7 +458,7 @@ client_logout (Client *client)
 {
   g_autoptr (Command) command = client_do (client, KIND_LOGOUT, "LOGOUT");
 
-  if (!client->lost && command->result != RESULT_OK)
-    client_fail (client, "RFC 3501, 6.1.3: LOGOUT is refused");
+  if (!client->lost && (command->result != RESULT_OK || !client->told_bye))
+    client_fail (client, "RFC 3501, 6.1.3: LOGOUT is refused, or answered without BYE");
   client_drop (client, CONN_CLOSE_ORDERLY);
 }

@@ -147,6 +147,9 @@ gboolean client_wait_continue (Client *client, Command *command);
 /* Reads one response that belongs to the oldest command in progress, or to none. */
 void client_read (Client *client);
 
+/* A mailbox's name as atom, quoted string or literal (RFC 3501, 9: astring), INBOX in any case. */
+char *client_spell (Client *client, const char *name);
+
 Command *client_select (Client *client, const char *name, gboolean read_only);
 
 /* ---- The selected mailbox (rows.c) ---- */
@@ -155,6 +158,9 @@ void client_leave (Client *client);
 void client_take_exists (Client *client, guint64 exists);
 void client_take_expunge (Client *client, Command *command, guint64 seq);
 void client_take_fetch (Client *client, Command *command, guint64 seq, const Value *items);
+/* What happened before @start, and was not told yet (transfer full); NULL: nothing. @expunges: could EXPUNGE
+ * be told? */
+char *client_find_untold (Client *client, gint64 start, gboolean expunges);
 /* After an answered command: was everything told? */
 void client_check_news (Client *client, const Command *command);
 GArray *client_dup_uids (Client *client, guint *out_unknown);

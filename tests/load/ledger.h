@@ -112,5 +112,7 @@ char *ledger_check_fact (guint64 serial, const char *item, const char *value, gs
 
 /* Forgets what no session can ask for any more; to be called now and then. */
 void ledger_sweep (void);
+/* Forgets a name that only one client has used, who has no command in progress or mailbox selected there. */
+void ledger_forget_name (Account *account, const char *name);
 
 #endif

@@ -21,6 +21,7 @@ Options options = {
   .mailboxes = 3,
   .seconds = 10,
   .rate = 20,
+  .idle_patience = 10,
 };
 
 static gint64 started;
@@ -73,6 +74,8 @@ static const GOptionEntry entries[] = {
   { "unavailable", 0, 0, G_OPTION_ARG_NONE, &options.unavailable, "NO [UNAVAILABLE] is a good answer", NULL },
   { "lenient", 0, 0, G_OPTION_ARG_NONE, &lenient, "Sessions may hear of each other later (several servers)",
     NULL },
+  { "idle-patience", 0, 0, G_OPTION_ARG_INT, &options.idle_patience, "For news in IDLE (default: 10)",
+    "SECONDS" },
   { "watch-pid", 0, 0, G_OPTION_ARG_INT, &watch_pid, "The daemon, which must not grow", "PID" },
   { NULL }
 };
@@ -118,6 +121,23 @@ think (Client *client)
   g_usleep ((gulong) (MIN (ms, 20.0 * options.rate) * 1000));
 }
 
+/* An account's first client makes its mailboxes, and tells the ledger of them. */
+static void
+prepare_account (Client *client)
+{
+  client_connect (client);
+  commands_rename_inbox (client);
+  for (int n = 0; n < options.mailboxes; n++) {
+    g_autofree char *name = commands_dup_name (n);
+
+    if (client->conn == NULL)
+      client_connect (client);
+    if (n > 0)
+      command_free (client_do (client, KIND_CREATE, "CREATE %s", name));
+    commands_status_of (client, name);
+  }
+}
+
 /* All begin when all mailboxes are there; in the end, when nobody writes any more, everybody compares. */
 static gpointer
 client_run (gpointer data)
@@ -125,14 +145,8 @@ client_run (gpointer data)
   Client *client = data;
   gint64 wait;
 
-  /* An account's first client makes its mailboxes. */
-  for (int n = 1; n < options.mailboxes && client->number < (guint) options.accounts; n++) {
-    g_autofree char *name = commands_dup_name (n);
-
-    if (client->conn == NULL)
-      client_connect (client);
-    command_free (client_do (client, KIND_CREATE, "CREATE %s", name));
-  }
+  if (client->number < (guint) options.accounts)
+    prepare_account (client);
   pthread_barrier_wait (&quiet);
   while (!is_over ()) {
     commands_step (client);

@@ -288,6 +288,41 @@ check_date (guint64 serial, const Value *value)
   return g_strdup_printf ("INTERNALDATE is %.*s, was appended as %s", (int) value->length, value->data, date);
 }
 
+/* RFC 3501, 7.4.2. */
+static char *
+check_envelope (guint64 serial, const Value *value)
+{
+  static const char from[] = "((\"Checker\" NIL \"checker\" \"example.org\"))";
+  g_autofree char *wanted_text = g_strdup_printf (
+      "(\"Tue, %02u Jan 2019 10:11:12 +0000\" \"serial %" G_GUINT64_FORMAT
+      "\" %s %s %s ((\"The %c List\" NIL \"list\" \"example.org\")) NIL NIL NIL \"<%" G_GUINT64_FORMAT
+      ".%" G_GUINT64_FORMAT "@checker>\")",
+      (guint) (serial % 28) + 1, serial, from, from, from, (int) ('A' + serial % 26), serial, options.seed);
+  g_autofree char *wrong = NULL;
+  g_autoptr (Value) wanted = response_parse (wanted_text, strlen (wanted_text), &wrong);
+
+  if (value_equal (value, value_get (wanted, 0)))
+    return NULL;
+  return g_strdup_printf ("ENVELOPE is %.*s, wanted %s", (int) value->raw_length, value->raw, wanted_text);
+}
+
+/* The octets of each part, as BODY and BODYSTRUCTURE tell them (RFC 3501, 7.4.2). */
+static char *
+check_structure (const Message *message, const char *label, const Value *value)
+{
+  for (guint i = 0; i < message->parts; i++) {
+    const Value *part = message->parts == 1 ? value : value_get (value, i);
+    g_autofree char *name = g_strdup_printf ("%s of part %u", label, i + 1);
+
+    if (part == NULL || part->kind != VALUE_LIST || value_get (part, 6) == NULL)
+      return g_strdup_printf ("%s is no list of seven fields", name);
+    char *wrong = check_number (name, value_get (part, 6), message->part_length[i]);
+    if (wrong != NULL)
+      return wrong;
+  }
+  return NULL;
+}
+
 char *
 message_check_item (guint64 serial, const char *name, gsize name_length, const Value *value, gsize partial)
 {
@@ -307,6 +342,10 @@ message_check_item (guint64 serial, const char *name, gsize name_length, const V
     return check_number (label, value, message->part_length[0]);
   if (g_str_equal (label, "INTERNALDATE"))
     return check_date (serial, value);
+  if (g_str_equal (label, "ENVELOPE"))
+    return check_envelope (serial, value);
+  if (g_str_equal (label, "BODY") || g_str_equal (label, "BODYSTRUCTURE"))
+    return check_structure (message, label, value);
   if (origin != NULL) {
     start = g_ascii_strtoull (origin + 1, NULL, 10);
     *origin = '\0';

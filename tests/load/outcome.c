@@ -98,11 +98,15 @@ settle_fetch (Client *client, Command *command)
   }
 }
 
-/* ---- EXPUNGE ---- */
+/* ---- EXPUNGE and CLOSE ---- */
 
-static void
-settle_expunge (Client *client, Command *command)
+/* Messages of the view that certainly had \Deleted all the time that @command took, and that it was to take.
+ */
+static GArray *
+dup_deleted (Client *client, const Command *command)
 {
+  GArray *uids = g_array_new (FALSE, FALSE, sizeof (guint32));
+
   for (guint i = 0; i < client->rows->len; i++) {
     guint32 uid = g_array_index (client->rows, Row, i).uid;
     guint may_set, may_clear;
@@ -111,9 +115,32 @@ settle_expunge (Client *client, Command *command)
       continue;
     ledger_get_flags (command->box, uid, command->mark.time, &may_set, &may_clear);
     if ((may_clear & FLAG_DELETED) == 0)
-      client_fail (client, "RFC 3501, 6.4.3: UID %u has \\Deleted, and EXPUNGE has not told that it is gone",
-                   uid);
+      g_array_append_val (uids, uid);
   }
+  return uids;
+}
+
+static void
+settle_expunge (Client *client, Command *command)
+{
+  g_autoptr (GArray) uids = dup_deleted (client, command);
+
+  if (uids->len > 0)
+    client_fail (client, "RFC 3501, 6.4.3: UID %u has \\Deleted, and EXPUNGE has not told that it is gone",
+                 g_array_index (uids, guint32, 0));
+}
+
+/* It tells nothing, and takes as much (RFC 3501, 6.4.2). */
+static void
+settle_close (Client *client, Command *command)
+{
+  g_autoptr (GArray) uids = NULL;
+
+  if (command->removal != NULL) {
+    uids = dup_deleted (client, command);
+    ledger_remove_end (command->box, g_steal_pointer (&command->removal), OUTCOME_OK, uids);
+  }
+  client_leave (client);
 }
 
 /* ---- COPY, MOVE, APPEND ---- */
@@ -152,16 +179,17 @@ settle_copy (Client *client, Command *command)
       client_fail (client, "RFC 4315, 4: COPYUID is malformed");
     settle_pairs (client, command, uid_validity, from, to);
   }
+  if (command->removal != NULL)
+    ledger_remove_end (command->box, g_steal_pointer (&command->removal), OUTCOME_OK, from);
   for (guint i = 0; i < command->uids->len; i++) {
     guint32 uid = g_array_index (command->uids, guint32, i);
 
     if (!uids_contain (from, uid) && !ledger_may_be_gone (command->box, uid))
-      client_fail (client, "RFC 3501, 6.4.7: UID %u was not copied, and nobody has expunged it", uid);
+      client_fail (client, "%s: UID %u was not copied, and nobody has expunged it",
+                   command->kind == KIND_MOVE ? "RFC 6851, 3.3" : "RFC 3501, 6.4.7", uid);
     if (command->kind == KIND_MOVE && uids_contain (from, uid) && client_find_uid (client, uid) != NULL)
       client_fail (client, "RFC 6851, 3.3: UID %u was moved, and EXPUNGE has not told that", uid);
   }
-  if (command->removal != NULL)
-    ledger_remove_end (command->box, g_steal_pointer (&command->removal), OUTCOME_OK, from);
 }
 
 static void
@@ -194,6 +222,8 @@ check_ok (Client *client, Command *command)
     settle_select (client, command);
     break;
   case KIND_CLOSE:
+    settle_close (client, command);
+    break;
   case KIND_UNSELECT:
     client_leave (client);
     break;

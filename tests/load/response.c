@@ -198,10 +198,17 @@ value_get (const Value *list, guint n)
   return list->kind == VALUE_LIST && n < list->items->len ? g_ptr_array_index (list->items, n) : NULL;
 }
 
-char *
-value_dup (const Value *value)
+gboolean
+value_equal (const Value *a, const Value *b)
 {
-  return g_strndup (value->data != NULL ? value->data : "", value->length);
+  if (a->kind != b->kind || a->length != b->length
+      || (a->kind != VALUE_LIST && memcmp (a->data, b->data, a->length) != 0)
+      || (a->kind == VALUE_LIST && a->items->len != b->items->len))
+    return FALSE;
+  for (guint i = 0; a->kind == VALUE_LIST && i < a->items->len; i++)
+    if (!value_equal (value_get (a, i), value_get (b, i)))
+      return FALSE;
+  return TRUE;
 }
 
 gboolean

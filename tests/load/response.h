@@ -28,7 +28,8 @@ gboolean value_is (const Value *value, const char *atom);
 gboolean value_get_number (const Value *value, guint64 *out_number);
 /* Borrowed; NULL: there is no such item. */
 const Value *value_get (const Value *list, guint n);
-char *value_dup (const Value *value);
+/* The same, however it was sent: a quoted string or a literal. */
+gboolean value_equal (const Value *a, const Value *b);
 
 /* "1:3,7" as numbers; FALSE: it is no set of numbers without "*". */
 gboolean response_parse_set (const char *text, GArray *out_numbers);

@@ -169,7 +169,7 @@ static void
 take_content (Client *client, const Command *command, const Row *row, const Value *label, const Value *value)
 {
   static const char *const facts[]
-      = { "ENVELOPE", "BODYSTRUCTURE", "BODY", "INTERNALDATE", "BODY[HEADER.FIELDS (SUBJECT X-CHECKER)]" };
+      = { "BODYSTRUCTURE", "BODY", "INTERNALDATE", "BODY[HEADER.FIELDS (SUBJECT X-CHECKER)]" };
   guint64 serial = ledger_get_serial (client->box, row->uid);
   char *wrong;
 
@@ -177,7 +177,8 @@ take_content (Client *client, const Command *command, const Row *row, const Valu
     return;
   wrong = message_check_item (serial, label->data, label->length, value, command->partial);
   if (wrong != NULL)
-    client_fail (client, "RFC 3501, 2.3, 6.4.5: UID %u, message %" G_GUINT64_FORMAT ": %s", row->uid, serial,
+    client_fail (client, "RFC %s: UID %u, message %" G_GUINT64_FORMAT ": %s",
+                 g_str_has_prefix (label->data, "BINARY") ? "3516, 4" : "3501, 2.3, 6.4.5", row->uid, serial,
                  wrong);
   for (guint i = 0; i < G_N_ELEMENTS (facts); i++)
     if (value_is (label, facts[i]))
@@ -216,13 +217,14 @@ note_untold (Command *command, const Value *items)
 void
 client_take_fetch (Client *client, Command *command, guint64 seq, const Value *items)
 {
-  Row *row = get_row (client, seq);
   gboolean content = FALSE;
+  Row *row;
 
   if (client->box == NULL)
     client_fail (client, "RFC 3501, 6.3.1, 7.4.2: FETCH in the answer to SELECT: of which mailbox?");
   if (items->kind != VALUE_LIST || items->items->len == 0 || items->items->len % 2 != 0)
     client_fail (client, "RFC 3501, 7.4.2: FETCH has no list of items and values");
+  row = get_row (client, seq);
   /* The UID first, wherever it stands: it says what the rest is about. */
   for (guint i = 0; i < items->items->len; i += 2)
     if (value_is (value_get (items, i), "UID"))
@@ -255,24 +257,33 @@ client_take_fetch (Client *client, Command *command, guint64 seq, const Value *i
 
 /* ---- News ---- */
 
+char *
+client_find_untold (Client *client, gint64 start, gboolean expunges)
+{
+  g_autoptr (GArray) uids = NULL;
+  char *wrong;
+  guint unknown;
+
+  if (client->box == NULL || !options.strict || ledger_may_be_deleted (client->box))
+    return NULL;
+  uids = client_dup_uids (client, &unknown);
+  wrong = ledger_check_content (client->box, uids, unknown, start, expunges);
+  for (guint i = 0; wrong == NULL && i < client->rows->len; i++) {
+    const Row *row = &g_array_index (client->rows, Row, i);
+
+    if (row->uid != 0 && row->known)
+      wrong = ledger_check_flags (client->box, row->uid, row->flags, start);
+  }
+  return wrong;
+}
+
 void
 client_check_news (Client *client, const Command *command)
 {
   gboolean expunges
       = command->uid
         || (command->kind != KIND_FETCH && command->kind != KIND_STORE && command->kind != KIND_SEARCH);
-  g_autoptr (GArray) uids = NULL;
-  guint unknown;
 
-  if (client->box == NULL || command->box != client->box || !options.strict
-      || ledger_may_be_deleted (client->box))
-    return;
-  uids = client_dup_uids (client, &unknown);
-  client_expect (client, ledger_check_content (client->box, uids, unknown, command->mark.time, expunges));
-  for (guint i = 0; i < client->rows->len; i++) {
-    const Row *row = &g_array_index (client->rows, Row, i);
-
-    if (row->uid != 0 && row->known)
-      client_expect (client, ledger_check_flags (client->box, row->uid, row->flags, command->mark.time));
-  }
+  if (command->box == client->box)
+    client_expect (client, client_find_untold (client, command->mark.time, expunges));
 }

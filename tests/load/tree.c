@@ -38,7 +38,8 @@ take_status (Client *client, const Command *command, Status *status)
 static gboolean
 ask_status (Client *client, const char *name, Status *out_status)
 {
-  g_autofree char *text = g_strdup_printf ("STATUS %s (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)", name);
+  g_autofree char *spelled = client_spell (client, name);
+  g_autofree char *text = g_strdup_printf ("STATUS %s (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)", spelled);
   g_autoptr (Command) command = command_new (client, KIND_STATUS, text);
 
   command->target = g_strdup (name);
@@ -54,12 +55,19 @@ ask_status (Client *client, const char *name, Status *out_status)
 }
 
 void
-commands_status (Client *client)
+commands_status_of (Client *client, const char *name)
 {
-  g_autofree char *name = commands_draw_name (client);
   Status status;
 
   ask_status (client, name, &status);
+}
+
+void
+commands_status (Client *client)
+{
+  g_autofree char *name = commands_draw_name (client);
+
+  commands_status_of (client, name);
 }
 
 /* ---- LIST and LSUB ---- */
@@ -105,41 +113,56 @@ commands_list (Client *client)
 
 /* ---- A mailbox of one's own ---- */
 
-static gboolean
-do_ok (Client *client, Kind kind, const char *format, const char *name, const char *other)
+char *
+commands_dup_own_name (Client *client)
 {
-  g_autofree char *text = g_strdup_printf (format, name, other);
-  g_autoptr (Command) command = client_do (client, kind, "%s", text);
+  /* Words, an umlaut in modified UTF-7 (RFC 3501, 5.1.3), and what must be quoted. */
+  static const char *const forms[] = { "Temporary-%u-%u", "Temporary &APY- %u %u", "Temporary \"%u\" \\%u" };
+  guint number = ++client->temporary;
+
+  switch (commands_draw (client, G_N_ELEMENTS (forms))) {
+  case 0:
+    return g_strdup_printf (forms[0], client->number, number);
+  case 1:
+    return g_strdup_printf (forms[1], client->number, number);
+  default:
+    return g_strdup_printf (forms[2], client->number, number);
+  }
+}
+
+gboolean
+commands_do_ok (Client *client, Kind kind, const char *verb, const char *name, const char *other)
+{
+  g_autofree char *first = client_spell (client, name);
+  g_autofree char *second = other != NULL ? client_spell (client, other) : g_strdup ("");
+  g_autoptr (Command) command
+      = client_do (client, kind, "%s %s%s%s", verb, first, other != NULL ? " " : "", second);
 
   if (!client->lost && command->result != RESULT_OK && !options.unavailable)
-    client_fail (client, "RFC 3501, 6.3: %s is refused", text);
+    client_fail (client, "RFC 3501, 6.3: %s %s is refused", verb, name);
   return !client->lost && command->result == RESULT_OK;
 }
 
-static void delete (Client *client, const char *name)
+void
+commands_delete (Client *client, const char *name)
 {
-  g_autofree char *text = g_strdup_printf ("DELETE %s", name);
+  g_autofree char *spelled = client_spell (client, name);
+  g_autofree char *text = g_strdup_printf ("DELETE %s", spelled);
   g_autoptr (Command) command = command_new (client, KIND_DELETE, text);
 
   command->target = g_strdup (name);
-  client_begin (client, command, text);
-  client_end_line (client);
+  commands_send (client, command, text);
   client_wait (client, command);
 }
 
 static void
-expect_messages (Client *client, const char *name, guint messages, guint64 *uid_validity)
+expect_messages (Client *client, const char *name, guint64 messages, Status *out_status)
 {
-  Status status;
-
-  if (!ask_status (client, name, &status))
+  if (!ask_status (client, name, out_status))
     return;
-  if (status.messages != messages)
-    client_fail (client, "RFC 3501, 6.3.10: %s has %" G_GUINT64_FORMAT " messages, wanted %u", name,
-                 status.messages, messages);
-  if (*uid_validity != 0 && *uid_validity != status.uid_validity)
-    client_fail (client, "RFC 3501, 6.3.5: RENAME to %s changes UIDVALIDITY", name);
-  *uid_validity = status.uid_validity;
+  if (out_status->messages != messages)
+    client_fail (client, "RFC 3501, 6.3.10: %s has %" G_GUINT64_FORMAT " messages, wanted %" G_GUINT64_FORMAT,
+                 name, out_status->messages, messages);
 }
 
 /* Lives for a few commands under two names; @name and @other are nobody else's. */
@@ -147,25 +170,27 @@ static void
 use_temporary (Client *client, const char *name, const char *other)
 {
   int n = 1 + commands_draw (client, 3);
-  guint64 uid_validity = 0;
+  Status before = { 0 }, after = { 0 };
 
-  if (!do_ok (client, KIND_CREATE, "CREATE %s", name, ""))
+  if (!commands_do_ok (client, KIND_CREATE, "CREATE", name, NULL))
     return;
   expect_listed (client, KIND_LIST, name, TRUE);
   if (!client->lost && commands_append_to (client, name, n))
-    expect_messages (client, name, (guint) n, &uid_validity);
-  if (!client->lost && do_ok (client, KIND_SUBSCRIBE, "SUBSCRIBE %s", name, ""))
+    expect_messages (client, name, (guint) n, &before);
+  if (!client->lost && commands_do_ok (client, KIND_SUBSCRIBE, "SUBSCRIBE", name, NULL))
     expect_listed (client, KIND_LSUB, name, TRUE);
-  if (!client->lost && do_ok (client, KIND_SUBSCRIBE, "UNSUBSCRIBE %s", name, ""))
+  if (!client->lost && commands_do_ok (client, KIND_SUBSCRIBE, "UNSUBSCRIBE", name, NULL))
     expect_listed (client, KIND_LSUB, name, FALSE);
-  if (client->lost || !do_ok (client, KIND_RENAME, "RENAME %s %s", name, other))
+  if (client->lost || !commands_do_ok (client, KIND_RENAME, "RENAME", name, other))
     return;
   expect_listed (client, KIND_LIST, name, FALSE);
   expect_listed (client, KIND_LIST, other, TRUE);
   if (!client->lost)
-    expect_messages (client, other, (guint) n, &uid_validity);
+    expect_messages (client, other, (guint) n, &after);
+  if (!client->lost && before.uid_validity != after.uid_validity)
+    client_fail (client, "RFC 3501, 6.3.5: RENAME to %s changes UIDVALIDITY", other);
   if (!client->lost)
-    delete (client, other);
+    commands_delete (client, other);
   if (!client->lost)
     expect_listed (client, KIND_LIST, other, FALSE);
 }
@@ -173,10 +198,34 @@ use_temporary (Client *client, const char *name, const char *other)
 void
 commands_temporary (Client *client)
 {
-  g_autofree char *name = g_strdup_printf ("Temporary-%u-%u", client->number, ++client->temporary);
+  g_autofree char *name = commands_dup_own_name (client);
   g_autofree char *other = g_strdup_printf ("%s-renamed", name);
 
   use_temporary (client, name, other);
+  ledger_forget_name (client->account, name);
+  ledger_forget_name (client->account, other);
+}
+
+/* Its messages go to a new mailbox, and INBOX is there, empty (RFC 3501, 6.3.5). */
+void
+commands_rename_inbox (Client *client)
+{
+  g_autofree char *other = commands_dup_own_name (client);
+  Status before, moved, after;
+
+  if (!commands_append_to (client, "INBOX", 2) || !ask_status (client, "INBOX", &before)
+      || !commands_do_ok (client, KIND_RENAME, "RENAME", "INBOX", other))
+    return;
+  /* What the ledger knows of this name is now true of another. */
+  ledger_forget_name (client->account, "INBOX");
+  expect_listed (client, KIND_LIST, "INBOX", TRUE);
+  expect_messages (client, other, before.messages, &moved);
+  expect_messages (client, "INBOX", 0, &after);
+  if (after.uid_validity < before.uid_validity
+      || (after.uid_validity == before.uid_validity && after.uid_next < before.uid_next))
+    client_fail (client, "RFC 3501, 2.3.1.1: UIDs can come again in INBOX after RENAME");
+  commands_delete (client, other);
+  ledger_forget_name (client->account, other);
 }
 
 /* A mailbox that others may have selected goes, and comes again with another UIDVALIDITY. */
@@ -192,7 +241,7 @@ commands_recreate (Client *client)
   if (client->box != NULL && g_str_equal (client->box_name, name))
     command_free (client_do (client, KIND_UNSELECT, "UNSELECT"));
   if (!client->lost)
-    delete (client, name);
+    commands_delete (client, name);
   if (!client->lost)
     command_free (client_do (client, KIND_CREATE, "CREATE %s", name));
 }
