@@ -1,7 +1,7 @@
 /* core/cofferctl/cofferctl.c - the admin tool: usage, options, and the one command that is asked for.
  *
  * Exit codes are those of sysexits.h where there is one: 0, 64 for wrong usage, 78 for a wrong configuration,
- * 1 when what was asked for could not be done.
+ * 65 when check finds the store damaged, 1 when what was asked for could not be done.
  */
 #include "cofferctl/commands.h"
 
@@ -214,7 +214,7 @@ carry_out (const CtlCommand *command, const char *config, CtlCall *call)
   good = command->run (call, &error);
   ctl_engine_close (&engine);
   if (!good)
-    return fail (EXIT_FAILURE, "%s", error->message);
+    return fail (call->code != 0 ? call->code : EXIT_FAILURE, "%s", error->message);
   return fflush (stdout) == 0 ? EXIT_SUCCESS : fail (EXIT_FAILURE, "Cannot write to stdout");
 }
 
@@ -234,6 +234,7 @@ run_command (const CtlCommand *command, int argc, char **argv, char **config)
   g_free (call.options.format);
   g_free (call.options.by);
   g_free (call.options.time);
+  g_free (call.options.account);
   g_strfreev (call.args);
   return code;
 }

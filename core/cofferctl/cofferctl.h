@@ -15,7 +15,8 @@ typedef struct {
   gboolean password_stdin;
   gboolean no_password;
   char *mailbox;
-  gboolean yes, address, changed;
+  gboolean yes, address, changed, json;
+  char *account;
   char *time;   /* --for; NULL: not said */
   char *by;     /* "user" or "address"; NULL: not said */
   char *format; /* "maildir" or "mbox"; NULL: not said */
@@ -27,6 +28,7 @@ typedef struct {
   CtlOptions options;
   char **args;    /* NULL-terminated; as many as the row says */
   char *password; /* where the row asks for one; NULL: none */
+  int code;       /* the exit code when the command fails; 1 if it sets none */
 } CtlCall;
 
 /* "2026-03-01 12:00:00", local time, of @text: microseconds since the epoch. The caller frees. */

@@ -26,6 +26,10 @@ const CtlOption ctl_options[] = {
     "NAME is the IP address of clients, not an account", OFFSET (address) },
   { CTL_OPT_CHANGED, "changed", 0, NULL,
     "Only what differs from the default", OFFSET (changed) },
+  { CTL_OPT_ACCOUNT, "account", 'a', "NAME",
+    "This account alone", OFFSET (account) },
+  { CTL_OPT_JSON, "json", 0, NULL,
+    "Print the result as JSON, in one line", OFFSET (json) },
   { CTL_OPT_YES, "yes", 'y', NULL,
     "Yes, do it", OFFSET (yes) },
 };
@@ -84,21 +88,25 @@ const CtlCommand ctl_commands[] = {
     "An export that was interrupted is started again and goes on: a message's file in a Maildir is "
     "not written twice (its flags are brought up to date), and an mbox file that is complete is left "
     "as it is." },
-  { "who", "", 0, CTL_OPT_SERVER | CTL_OPT_BY, ctl_who,
+  { "who", "", 0, CTL_OPT_SERVER | CTL_OPT_BY | CTL_OPT_JSON, ctl_who,
     "Show the sessions of the running server",
     "Of each: its number, protocol, tls or clear (proxy: TLS up to a proxy that is believed, "
     "[server] proxy_tls), since when it is there, octets received and "
     "sent, the peer, and the user, or - where nobody is logged in yet. An import or export that runs "
     "is a session as well. With --by, how many sessions each user or address has, most first; IPv6 "
-    "addresses by their first 64 bits, as [server] connections_per_address counts them." },
+    "addresses by their first 64 bits, as [server] connections_per_address counts them.\n\n"
+    "With --json an array of objects, with number, protocol, tls, since (seconds since the epoch), "
+    "octets_in, octets_out, peer, and user, which is null before the login; with --by they have name and "
+    "sessions. More members may be added." },
   { "kick", "NAME|#NUMBER", 1, CTL_OPT_SERVER, ctl_kick,
     "End an account's sessions, or one session",
     "NAME is the name the account is listed by; #NUMBER a session's number as shown by who (quote it: "
     "# begins a comment in a shell). Says how many sessions were told to end. Nothing keeps the user "
     "from logging in again: user disable does." },
-  { "stats", "", 0, CTL_OPT_SERVER, ctl_stats,
+  { "stats", "", 0, CTL_OPT_SERVER | CTL_OPT_JSON, ctl_stats,
     "Show the running server's counters",
-    "Lines of NAME and NUMBER, counted since the server started; more may be added.\n\n"
+    "Lines of NAME and NUMBER, or with --json an object of them, counted since the server started; more "
+    "may be added.\n\n"
     "  connections_open      now, this one included\n"
     "  connections_accepted  this one included\n"
     "  connections_refused   beyond connections_per_address, or not as a proxy's must be\n"
@@ -139,12 +147,17 @@ const CtlCommand ctl_commands[] = {
     "End a trace", "What was written stays." },
   { "trace list", "", 0, CTL_OPT_SERVER, ctl_trace_list,
     "Show the traces that go on", NULL },
-  { "check", "", 0, 0, ctl_check,
+  { "check", "", 0, CTL_OPT_ACCOUNT | CTL_OPT_JSON, ctl_check,
     "Look through the message store for damage",
     "Checks what the store keeps against itself, and every stored octet against its hash, while the "
-    "server goes on serving. Each fault is one line; of more than 10,000 the first are shown. The "
-    "exit code is 0 when there is none, 1 when there is one or the store could not be looked through. "
-    "Interrupting it ends the check." },
+    "server goes on serving: it holds no lock, and takes one thread, which comes after all others. On a "
+    "terminal it shows how many octets it has read and how long the rest takes. Interrupting it ends the "
+    "check.\n\n"
+    "Each fault is one line; of more than 10,000 the first are shown. With --json it is an object that has "
+    "them in faults, and how many there were in number. The exit code is 0 when there is none, 65 when "
+    "there is one, 1 when the store could not be looked through.\n\n"
+    "With --account it is the mailboxes and messages of one account, with all that these are made of; not "
+    "every store can do that." },
   { "backup", "PATH", 1, 0, ctl_backup,
     "Write a consistent copy of the message store to PATH",
     "The server goes on serving meanwhile. PATH must not exist. It is the server that writes it: as "

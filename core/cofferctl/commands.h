@@ -18,6 +18,8 @@ enum {
   CTL_OPT_ADDRESS = 1 << 7,     /* --address */
   CTL_OPT_CHANGED = 1 << 8,     /* --changed */
   CTL_OPT_FILE = 1 << 9,        /* not an option: reads the configuration file when no server runs */
+  CTL_OPT_JSON = 1 << 10,       /* --json */
+  CTL_OPT_ACCOUNT = 1 << 11,    /* --account */
   CTL_OPT_SERVER = 1 << 5,      /* not an option: asks a running server, and is of no use without one */
 };
 

@@ -2,13 +2,17 @@
 #include "cofferctl/cofferctl.h"
 
 #include <stdio.h>
+#include <sysexits.h>
 
+#include "cofferctl/json.h"
 #include "cofferctl/progress.h"
 
 /* What a long request says while it goes on. */
 typedef struct {
   CtlProgress progress;
-  guint64 number; /* of the line that gives the outcome; 0: there was none */
+  guint64 number;  /* of the line that gives the outcome; 0: there was none */
+  gboolean octets; /* are what progress counts */
+  GString *faults; /* as JSON; NULL: they are printed as they come */
 } Report;
 
 static guint64
@@ -18,31 +22,53 @@ parse_number (const char *text)
 }
 
 static void
+take_fault (Report *report, char *text)
+{
+  if (report->faults != NULL) {
+    ctl_json_separate (report->faults);
+    ctl_json_string (report->faults, text);
+    return;
+  }
+  ctl_progress_clear (&report->progress);
+  printf ("%s\n", g_strdelimit (text, "\r\n", ' '));
+  fflush (stdout);
+}
+
+static void
 take_line (char **words, gpointer user_data)
 {
   Report *report = user_data;
   guint n = g_strv_length (words);
 
   if (n >= 3 && g_str_equal (words[0], "progress")) {
-    ctl_progress_set (&report->progress, parse_number (words[1]), parse_number (words[2]));
+    if (report->octets)
+      ctl_progress_set_octets (&report->progress, parse_number (words[1]), parse_number (words[2]));
+    else
+      ctl_progress_set (&report->progress, parse_number (words[1]), parse_number (words[2]));
   } else if (n >= 2 && g_str_equal (words[0], "finding")) {
-    ctl_progress_clear (&report->progress);
-    printf ("%s\n", g_strdelimit (words[1], "\r\n", ' '));
-    fflush (stdout);
+    take_fault (report, words[1]);
   } else if (n >= 2) {
     report->number = parse_number (words[1]);
   }
 }
 
 static gboolean
+request_report (CtlCall *call, const char *const *words, Report *report, GError **error)
+{
+  gboolean good;
+
+  ctl_progress_start (&report->progress, 0);
+  good = ctl_connection_request_each (call->connection, words, take_line, report, error);
+  ctl_progress_clear (&report->progress);
+  return good;
+}
+
+static gboolean
 request (CtlCall *call, const char *const *words, guint64 *out_number, GError **error)
 {
   Report report = { 0 };
-  gboolean good;
+  gboolean good = request_report (call, words, &report, error);
 
-  ctl_progress_start (&report.progress, 0);
-  good = ctl_connection_request_each (call->connection, words, take_line, &report, error);
-  ctl_progress_clear (&report.progress);
   *out_number = report.number;
   return good;
 }
@@ -50,13 +76,19 @@ request (CtlCall *call, const char *const *words, guint64 *out_number, GError **
 gboolean
 ctl_check (CtlCall *call, GError **error)
 {
-  guint64 n;
+  const char *account = call->options.account;
+  const char *const words[] = { account != NULL ? "check-account" : "check", account, NULL };
+  g_autoptr (GString) faults = g_string_new ("[");
+  Report report = { .octets = TRUE, .faults = call->options.json ? faults : NULL };
 
-  if (!request (call, (const char *const[]){ "check", NULL }, &n, error))
+  if (!request_report (call, words, &report, error))
     return FALSE;
-  if (n == 0)
+  if (call->options.json)
+    printf ("{\"faults\":%s],\"number\":%" G_GUINT64_FORMAT "}\n", faults->str, report.number);
+  if (report.number == 0)
     return TRUE;
-  g_set_error (error, CF_ERROR, CF_ERROR_NO, "The store has faults: %" G_GUINT64_FORMAT, n);
+  call->code = EX_DATAERR;
+  g_set_error (error, CF_ERROR, CF_ERROR_NO, "The store has faults: %" G_GUINT64_FORMAT, report.number);
   return FALSE;
 }
 

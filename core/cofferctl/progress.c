@@ -22,10 +22,12 @@ draw (CtlProgress *progress, gint64 now, const char *detail)
   double seconds = (double) (now - progress->started) / G_USEC_PER_SEC;
   guint left = part > 0 ? (guint) (seconds / part - seconds) : 0;
   int filled = (int) (part * WIDTH);
+  g_autofree char *hours = left >= 3600 ? g_strdup_printf ("%u:%02u", left / 3600, left / 60 % 60)
+                                        : g_strdup_printf ("%u", left / 60);
 
   progress->drawn = now;
-  fprintf (stderr, "\r\033[K[%.*s%*s] %3d %%  %s%u:%02u left", filled, "##############################",
-           WIDTH - filled, "", (int) (part * 100), detail, left / 60, left % 60);
+  fprintf (stderr, "\r\033[K[%.*s%*s] %3d %%  %s%s:%02u left", filled, "##############################",
+           WIDTH - filled, "", (int) (part * 100), detail, hours, left % 60);
   fflush (stderr);
 }
 
@@ -52,15 +54,39 @@ ctl_progress_step (CtlProgress *progress, guint64 octets)
   draw (progress, now, detail);
 }
 
+/* Whether it is to be drawn. What went before the whole was known is no measure of how long the rest takes.
+ */
+static gboolean
+set (CtlProgress *progress, gint64 now, guint64 done, guint64 total)
+{
+  if (progress->total == 0 && total > 0)
+    progress->started = now;
+  progress->done = done;
+  progress->total = total;
+  return total > 0 && is_due (progress, now);
+}
+
 void
 ctl_progress_set (CtlProgress *progress, guint64 done, guint64 total)
 {
   gint64 now = g_get_monotonic_time ();
 
-  progress->done = done;
-  progress->total = total;
-  if (total > 0 && is_due (progress, now))
+  if (set (progress, now, done, total))
     draw (progress, now, "");
+}
+
+void
+ctl_progress_set_octets (CtlProgress *progress, guint64 done, guint64 total)
+{
+  gint64 now = g_get_monotonic_time ();
+  double unit = total >= 1000000000 ? 1e9 : 1e6;
+  g_autofree char *detail = NULL;
+
+  if (!set (progress, now, done, total))
+    return;
+  detail = g_strdup_printf ("%.1f of %.1f %s, ", (double) done / unit, (double) total / unit,
+                            total >= 1000000000 ? "GB" : "MB");
+  draw (progress, now, detail);
 }
 
 void

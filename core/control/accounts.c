@@ -99,6 +99,14 @@ cf_control_dup_user (CfControl *control, const char *name, GError **error)
   return account_find (control, name, &account, error) ? g_steal_pointer (&account.name) : NULL;
 }
 
+CfAccountId
+cf_control_find_account (CfControl *control, const char *name, GError **error)
+{
+  g_auto (Account) account = { 0 };
+
+  return account_find (control, name, &account, error) ? account.id : 0;
+}
+
 static gboolean
 account_change (CfControl *control, CfAccountId account, const CfAccountChange *change, GError **error)
 {

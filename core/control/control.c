@@ -63,6 +63,7 @@ static const struct {
   { "trace-list", 0, 0, FALSE, cf_control_trace_list },
   /* These take long: jobs, which need no permit of a worker's. */
   { "check", 0, 0, FALSE, cf_control_check },
+  { "check-account", 1, 1, TRUE, cf_control_check_account }, /* NAME */
   { "backup", 1, 1, FALSE, cf_control_backup }, /* PATH, absolute */
   { "restored", 0, 0, FALSE, cf_control_restored },
   { "collect", 0, 0, FALSE, cf_control_collect },

@@ -35,6 +35,8 @@ char *cf_control_normalise (const char *address, GError **error);
 
 /* The name of the account that has the address @name; the caller frees. */
 char *cf_control_dup_user (CfControl *control, const char *name, GError **error);
+/* Which one that is; 0: @error. */
+CfAccountId cf_control_find_account (CfControl *control, const char *name, GError **error);
 
 gboolean cf_control_user_add (CfControl *control, char **args, GError **error);
 gboolean cf_control_user_list (CfControl *control, char **args, GError **error);
@@ -60,6 +62,7 @@ guint cf_control_kick_user (CfNet *net, const char *user);
 
 /* ---- maintenance.c ---- */
 
+gboolean cf_control_check_account (CfControl *control, char **args, GError **error);
 gboolean cf_control_check (CfControl *control, char **args, GError **error);
 gboolean cf_control_backup (CfControl *control, char **args, GError **error);
 gboolean cf_control_restored (CfControl *control, char **args, GError **error);

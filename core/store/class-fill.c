@@ -201,6 +201,13 @@ fallback_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, Cf
 }
 
 static gboolean
+fallback_check_account (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfFindingFunc finding,
+                        CfProgressFunc progress, gpointer user_data, GError **error)
+{
+  return not_supported (error);
+}
+
+static gboolean
 fallback_restored (CfStoreConn *conn, const CfCall *call, GError **error)
 {
   return not_supported (error);
@@ -236,6 +243,7 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
   OPTIONAL (backup);
   OPTIONAL (check);
   OPTIONAL (restored);
+  OPTIONAL (check_account);
 
   filled = *target;
 }

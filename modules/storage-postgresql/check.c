@@ -14,7 +14,7 @@ typedef struct {
   CfFindingFunc finding;
   CfProgressFunc progress;
   gpointer user_data;
-  guint64 done, total; /* chunks */
+  guint64 done, total; /* octets */
 } Check;
 
 /* Each lists one line of text per fault. */
@@ -160,7 +160,7 @@ check_take_chunk (const Row *row, gpointer data, GError **error)
   at->content = row_int (row, 1);
   at->n = row_int (row, 2);
   at->seen++;
-  at->check->done++;
+  at->check->done += length;
   gnutls_hash_fast (GNUTLS_DIG_SHA256, octets, length, hash);
   if (!check_matches (row, 3, hash))
     check_report (at->check, "content", at->content);
@@ -225,7 +225,7 @@ check_take_object_chunk (const Row *row, gpointer data, GError **error)
 
   gnutls_hash (at->hash, octets, length);
   at->seen += length;
-  at->check->done++;
+  at->check->done += length;
   return TRUE;
 }
 

@@ -165,7 +165,8 @@ const StatementRow statements[STATEMENT_LAST] = {
   STATEMENT (RESTORED, "select coffer.restored()"),
   STATEMENT (
       CHECK_TOTAL,
-      "select (select count(*) from coffer.content_chunk) + (select count(*) from coffer.object_chunk)"),
+      "select ((select coalesce(sum(inline_octets), 0) from coffer.content)"
+      " + (select coalesce(sum(length), 0) from coffer.object where sha256 is not null))::bigint"),
   STATEMENT (CHECK_CONTENTS,
              "select account, content, n, sha256, data from coffer.content_chunk"
              " where (account, content, n) > ($1, $2, $3) order by account, content, n limit 64"),

@@ -2054,40 +2054,89 @@ sample_clear (gpointer data)
   g_bytes_unref (((Sample *) data)->octets);
 }
 
-/* Hashing takes long, so it works on references, without the lock. */
+static GArray *
+samples_new (void)
+{
+  GArray *samples = g_array_new (FALSE, FALSE, sizeof (Sample));
+
+  g_array_set_clear_func (samples, sample_clear);
+  return samples;
+}
+
+static void
+samples_add (GArray *samples, const Object *object)
+{
+  Sample sample = { .octets = g_bytes_ref (object->octets) };
+
+  memcpy (sample.sha256, object->sha256, sizeof sample.sha256);
+  g_array_append_val (samples, sample);
+}
+
+/* Takes long, so it works on references, without the lock. */
+static gboolean
+samples_check (const GArray *samples, CfFindingFunc finding, CfProgressFunc progress, gpointer user_data,
+               GError **error)
+{
+  guint64 done = 0, total = 0;
+
+  for (guint i = 0; i < samples->len; i++)
+    total += g_bytes_get_size (g_array_index (samples, Sample, i).octets);
+  for (guint i = 0; i < samples->len; i++) {
+    const Sample *sample = &g_array_index (samples, Sample, i);
+
+    if (progress != NULL && !progress (done, total, user_data))
+      return refuse (error, CF_ERROR_NO, "The check was stopped");
+    check_object (sample->sha256, sample->octets, finding, user_data);
+    done += g_bytes_get_size (sample->octets);
+  }
+  return TRUE;
+}
+
 static gboolean
 memory_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
               gpointer user_data, GError **error)
 {
   g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&conn->store->lock);
-  g_autoptr (GArray) samples = g_array_new (FALSE, FALSE, sizeof (Sample));
+  g_autoptr (GArray) samples = samples_new ();
   GHashTableIter iter;
-  gpointer value;
+  gpointer object;
 
   if (!check_deadline (call, error))
     return FALSE;
   for (GTreeNode *node = g_tree_node_first (conn->store->accounts); node != NULL;
        node = g_tree_node_next (node))
     check_account (g_tree_node_value (node), finding, user_data);
-  g_array_set_clear_func (samples, sample_clear);
   g_hash_table_iter_init (&iter, conn->store->objects);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    const Object *object = value;
-    Sample sample = { .octets = g_bytes_ref (object->octets) };
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    samples_add (samples, object);
+  g_clear_pointer (&locker, g_rw_lock_reader_locker_free);
+  return samples_check (samples, finding, progress, user_data, error);
+}
 
-    memcpy (sample.sha256, object->sha256, sizeof sample.sha256);
-    g_array_append_val (samples, sample);
+/* An object that is used twice is looked at twice. */
+static gboolean
+memory_check_account (CfStoreConn *conn, const CfCall *call, CfAccountId id, CfFindingFunc finding,
+                      CfProgressFunc progress, gpointer user_data, GError **error)
+{
+  g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&conn->store->lock);
+  g_autoptr (GArray) samples = samples_new ();
+  const Account *account = find_account (conn->store, call, id, error);
+  GHashTableIter iter;
+  gpointer content;
+
+  if (account == NULL)
+    return FALSE;
+  check_account (account, finding, user_data);
+  g_hash_table_iter_init (&iter, account->contents);
+  while (g_hash_table_iter_next (&iter, NULL, &content)) {
+    const GArray *pieces = ((const Content *) content)->pieces;
+
+    for (guint i = 0; i < pieces->len; i++)
+      if (g_array_index (pieces, Piece, i).object != NULL)
+        samples_add (samples, g_array_index (pieces, Piece, i).object);
   }
   g_clear_pointer (&locker, g_rw_lock_reader_locker_free);
-
-  for (guint i = 0; i < samples->len; i++) {
-    const Sample *sample = &g_array_index (samples, Sample, i);
-
-    if (progress != NULL && !progress (i, samples->len, user_data))
-      return refuse (error, CF_ERROR_NO, "The check was stopped");
-    check_object (sample->sha256, sample->octets, finding, user_data);
-  }
-  return TRUE;
+  return samples_check (samples, finding, progress, user_data, error);
 }
 
 static gboolean
@@ -2140,6 +2189,7 @@ static const CfStorageClass memory_class = {
   .header_lookup = memory_header_lookup,
   .collect = memory_collect,
   .check = memory_check,
+  .check_account = memory_check_account,
   .restored = memory_restored,
 };
 

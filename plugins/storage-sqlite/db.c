@@ -7,13 +7,23 @@
 #define PROGRESS_STEPS    4000
 #define BUSY_MILLISECONDS 5000
 
-/* SQLite asks this every PROGRESS_STEPS; non-zero ends the statement with SQLITE_INTERRUPT. */
-static int
+static gboolean
 db_is_late (void *data)
 {
   Db *db = data;
 
   return db->deadline != G_MAXINT64 && g_get_monotonic_time () > db->deadline;
+}
+
+/* SQLite asks this every PROGRESS_STEPS; non-zero ends the statement with SQLITE_INTERRUPT. */
+static int
+db_must_end (void *data)
+{
+  Db *db = data;
+
+  if (db->go_on != NULL && !db->go_on (db->go_on_data))
+    db->stopped = TRUE;
+  return db->stopped || db_is_late (db);
 }
 
 static void
@@ -37,7 +47,7 @@ db_open (const char *path, int flags, GError **error)
     return NULL;
   }
   sqlite3_busy_timeout (db->handle, BUSY_MILLISECONDS);
-  sqlite3_progress_handler (db->handle, PROGRESS_STEPS, db_is_late, db);
+  sqlite3_progress_handler (db->handle, PROGRESS_STEPS, db_must_end, db);
   return db;
 }
 
@@ -58,6 +68,11 @@ db_set_error (Db *db, int rc, GError **error)
 {
   CfError code = CF_ERROR_SERVERBUG;
   const char *text = "The store contradicts itself";
+
+  if ((rc & 0xff) == SQLITE_INTERRUPT && db->stopped) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "The work was stopped");
+    return;
+  }
 
   switch (rc & 0xff) {
   case SQLITE_CORRUPT:

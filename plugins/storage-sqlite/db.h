@@ -15,9 +15,14 @@ typedef struct {
   sqlite3 *handle;
   GHashTable *statements; /* SQL text, by address, to sqlite3_stmt */
   gint64 deadline;        /* a statement that runs longer is interrupted; G_MAXINT64: none */
-  gboolean failed;        /* SQLite reported a failure since this was last cleared */
-  gboolean full;          /* ... and that was for want of room */
-  char *keywords_text;    /* the keyword column decoded last, as neighbours mostly carry the same */
+  /* Asked while statements run, many times a second; FALSE ends the one that does, with CF_ERROR_NO. NULL:
+   * none. */
+  gboolean (*go_on) (gpointer data);
+  gpointer go_on_data;
+  gboolean stopped;    /* it did */
+  gboolean failed;     /* SQLite reported a failure since this was last cleared */
+  gboolean full;       /* ... and that was for want of room */
+  char *keywords_text; /* the keyword column decoded last, as neighbours mostly carry the same */
   CfKeywords *keywords;
 } Db;
 

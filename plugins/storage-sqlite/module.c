@@ -73,6 +73,7 @@ static const CfStorageClass storage_class = {
   .collect = slot_collect,
   .backup = slot_backup,
   .check = slot_check,
+  .check_account = slot_check_account,
   .restored = slot_restored,
 };
 

@@ -3,6 +3,7 @@
 
 Usage: test-operator.py BUILD BACKEND
 """
+import json
 import os
 import re
 import socket
@@ -116,6 +117,20 @@ class Operator:
             assert abs((datetime.now() - datetime.fromisoformat(since)).total_seconds()) < 100, since
         tap.wait_until(lambda: self.who() == {}, 'sessions are not shown for ever')
 
+    def json_shows(self):
+        with self.server.client('ann'), self.server.client():
+            sessions = json.loads(self.control('who', '--json'))
+            assert sorted(str(session['user']) for session in sessions) == ['None', 'ann'], sessions
+            ann = [session for session in sessions if session['user']][0]
+            assert ann['protocol'] == 'imap' and ann['tls'] == 'clear' and ann['octets_in'] > 20, ann
+            assert ann['peer'].startswith('127.0.0.1:') and abs(ann['since'] - time.time()) < 100, ann
+            assert ann['number'] in self.who(), ann
+            assert json.loads(self.control('who', '--by', 'user', '--json')) == [
+                {'name': '-', 'sessions': 1}, {'name': 'ann', 'sessions': 1}]
+            stats = json.loads(self.control('stats', '--json'))
+            assert stats.keys() == self.stats().keys() and stats['sessions'] == 1, stats
+        tap.wait_until(lambda: self.control('who', '--json') == '[]\n', 'nobody is there')
+
     def kick_user(self):
         with self.server.client('ann') as one, self.server.client('ann') as two, self.server.client('bob') as bob:
             assert self.control('kick', 'ann').startswith('2 ')
@@ -165,11 +180,17 @@ class Operator:
         # A request behind it is answered behind it.
         said = self.talk(b'check\nping\n').splitlines()
         assert said[-4:-2] == ['* findings 0', 'OK'] and said[-1] == 'OK', said
+        assert json.loads(self.control('check', '--json')) == {'faults': [], 'number': 0}
+        assert self.control('check', '--account', 'ann') == '' and self.control('check', '-a', 'bob') == ''
+        assert 'no account' in self.control('check', '--account', 'nobody', code=1)
 
     def check_tells_progress(self):
         with self.server.client('ann') as ann:
             ann.ok('NOOP')  # sessions go on beside it
-            assert re.search(r'^\* progress \d+ \d+$', self.talk(b'check\n'), re.M)
+            told = [tuple(map(int, pair)) for pair in re.findall(r'^\* progress (\d+) (\d+)$', self.talk(b'check\n'), re.M)]
+        assert told == sorted(told) and all(done <= total or total == 0 for done, total in told), told
+        # Octets: three messages of two thousand and some have been put in.
+        assert told and (told[-1][1] == 0 or told[-1][1] > 6000), told
 
     def replacing(self, old, new):
         """The statement that changes octets of every content."""
@@ -188,9 +209,16 @@ class Operator:
                 self.server.start()
             result = self.server.control('check')
             lines = result.stdout.splitlines()
-            assert result.returncode == 1 and len(lines) == 4, result
+            assert result.returncode == 65 and len(lines) == 4, result
             assert sum('hash' in line for line in lines) == 3 and sum('counts' in line for line in lines) == 1, lines
             assert result.stderr == 'cofferctl: The store has faults: 4\n', result.stderr
+            result = self.server.control('check', '--json')
+            found = json.loads(result.stdout)
+            assert result.returncode == 65 and found == {'faults': lines, 'number': 4}, result
+            # They are ann's.
+            result = self.server.control('check', '--account', 'ann')
+            assert result.returncode == 65 and result.stdout.splitlines() == lines, result
+            assert self.control('check', '--account', 'bob') == ''
         self.server.stop()
         self.sql(self.replacing('sUBJECT', 'Subject'),
                  f'UPDATE {self.schema}mailbox SET messages = messages - 1 WHERE messages > 0')
@@ -334,7 +362,7 @@ class Operator:
 
 
 def cases(tests):
-    names = ['usage', 'who_shows', 'kick_user', 'kick_number', 'stats_count', 'check']
+    names = ['usage', 'who_shows', 'json_shows', 'kick_user', 'kick_number', 'stats_count', 'check']
     names += ['check_tells_progress', 'check_finds'] if tests.is_durable else []
     names += ['backup', 'backup_fails'] if tests.has_backup else ['backup_not_supported']
     names += ['interrupted', 'restored', 'collect']

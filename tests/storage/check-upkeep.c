@@ -164,6 +164,22 @@ check_check (Kit *kit)
 }
 
 static void
+check_check_account (Kit *kit)
+{
+  Findings findings = { 0 };
+  g_autoptr (GError) error = NULL;
+  KitMailbox inbox;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 3));
+  KIT_EXPECT (
+      kit,
+      kit->slots->check_account (kit->conn, kit_call (kit), inbox.account, note, go_on, &findings, &error),
+      "check_account failed: %s", error != NULL ? error->message : "no error set");
+  KIT_EXPECT (kit, findings.n == 0, "%u findings; the first: %s", findings.n, findings.first);
+  g_free (findings.first);
+}
+
+static void
 check_restored (Kit *kit)
 {
   KitMailbox inbox, other;
@@ -242,5 +258,7 @@ const KitCheck kit_upkeep_checks[]
           check_watch },
         { "upkeep/check-finds-nothing", "Verifies invariants and content hashes; @finding for each fault.",
           KIT_NEEDS (check), check_check },
+        { "upkeep/check-account-finds-nothing", "As check, of one account", KIT_NEEDS (check_account),
+          check_check_account },
         { "upkeep/restored", "gives every mailbox a new UIDVALIDITY.", KIT_NEEDS (restored), check_restored },
         { NULL } };

@@ -93,6 +93,7 @@ static const struct {
   SLOT (backup, FALSE),
   SLOT (check, FALSE),
   SLOT (restored, FALSE),
+  SLOT (check_account, FALSE),
 #undef SLOT
 };
 

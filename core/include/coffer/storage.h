@@ -250,7 +250,8 @@ typedef struct {
   gboolean only_deleted;   /* EXPUNGE: only messages that have \Deleted when it is carried out */
   guint n_attributes;      /* ANNOTATE */
   const CfAttribute *const *attributes;
-  gboolean in_destination; /* APPEND: into the batch's destination (RFC 8508's REPLACE into another mailbox) */
+  gboolean
+      in_destination; /* APPEND: into the batch's destination (RFC 8508's REPLACE into another mailbox) */
 } CfWriteOp;
 
 /* Ordered operations on one mailbox, and for COPY and MOVE one other. Core makes it, the store reads it and
@@ -508,14 +509,20 @@ typedef struct {
   gboolean (*backup) (CfStoreConn *conn, const CfCall *call, const char *path, CfProgressFunc progress,
                       gpointer user_data, GError **error);
 
-  /* Verifies invariants and content hashes while the store serves; @finding for each fault. FALSE: could not
-   * look. Without it: not supported. */
+  /* Verifies invariants and content hashes while the store serves; @finding for each fault. @progress counts
+   * octets, once it is known how many there are. FALSE: could not look. Without it: not supported. */
   gboolean (*check) (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
                      gpointer user_data, GError **error);
 
   /* This store was restored from a backup: gives every mailbox a new UIDVALIDITY. Without
    * it: not supported. */
   gboolean (*restored) (CfStoreConn *conn, const CfCall *call, GError **error);
+
+  /* As check, of one account: its mailboxes, its messages, and the content and objects that these have; what
+   * others have is not looked at. Without it: not supported. */
+  gboolean (*check_account) (CfStoreConn *conn, const CfCall *call, CfAccountId account,
+                             CfFindingFunc finding, CfProgressFunc progress, gpointer user_data,
+                             GError **error);
 } CfStorageClass;
 
 G_END_DECLS

@@ -120,6 +120,10 @@ FORWARD (check,
          (CfStoreConn * conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
           gpointer user_data, GError **error),
          (conn, call, finding, progress, user_data, error))
+FORWARD (check_account,
+         (CfStoreConn * conn, const CfCall *call, CfAccountId account, CfFindingFunc finding,
+          CfProgressFunc progress, gpointer user_data, GError **error),
+         (conn, call, account, finding, progress, user_data, error))
 FORWARD (restored, (CfStoreConn * conn, const CfCall *call, GError **error), (conn, call, error))
 
 /* ---- Read, whose octets are counted as well ---- */

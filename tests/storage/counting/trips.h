@@ -35,8 +35,9 @@ G_BEGIN_DECLS
   SLOT (header_lookup)                                                                                       \
   SLOT (collect)                                                                                             \
   SLOT (backup)                                                                                              \
-  SLOT (check)                                                                                               \
-  SLOT (restored)
+  SLOT (check) \
+  SLOT (restored) \
+  SLOT (check_account)
 
 #define TRIPS_ENUM(slot) TRIPS_##slot,
 typedef enum { TRIPS_SLOTS (TRIPS_ENUM) TRIPS_LAST } TripsSlot;
