@@ -105,8 +105,9 @@ typedef struct {
   GArray *rows;     /* of Row */
   gint64 synced;    /* begin of the last command that was answered: news were told since */
 
-  guint64 counts[N_KINDS];
-  guint64 noes, drops, byes, pushes;
+  /* The main thread prints them. */
+  _Atomic guint64 counts[N_KINDS];
+  _Atomic guint64 noes, drops, byes, pushes;
 } Client;
 
 extern const char *const kind_names[N_KINDS];
