@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Count the cases in a log of meson test, and name those that failed.
+"""Count the cases in logs of meson test, and name those that failed.
 
 Meson keeps one JSON object a line for each test program, with its output. A program that speaks TAP counts
 with each of its cases, any other as one. A program that failed although none of its cases did (it crashed, was
 stopped by its time limit, or ran fewer cases than it planned) adds one failed case. With CI=true in the
 environment a skipped case has failed; otherwise it is not counted, only mentioned. One skipped as "not
 applicable", a question that does not arise, is never counted.
+
+A file in a folder of --reports is what a sanitizer has to say of one process, and a failed case.
 
 The last line is "N passed, N failed"; the exit status is 0 only if nothing failed and something passed.
 """
@@ -14,6 +16,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 CASE = re.compile(r'^(?P<indent> *)(?P<outcome>ok|not ok)\b(?: *\d+)?(?: - | )?(?P<name>[^#]*)'
                   r'(?:# *(?P<directive>SKIP|TODO)\b *(?P<reason>.*))?', re.I)
@@ -51,20 +54,33 @@ def program_cases(entry):
     return cases
 
 
+def read_log(path):
+    """Its entries; a log that cannot be read has none, which does not go unnoticed."""
+    try:
+        with open(path, encoding='utf-8') as log:
+            return [json.loads(line) for line in log if line.strip()]
+    except (OSError, ValueError) as error:
+        print(f'No test log: {error}')
+        return []
+
+
+def report_cases(folder):
+    """(what it is about, the report) of each report of a sanitizer."""
+    for path in sorted(Path(folder).glob('*')):
+        text = path.read_text(errors='backslashreplace')
+        about = re.search(r'^SUMMARY: (.*)|^(.*runtime error: .*)', text, re.M)
+        yield f'{path.name}: {about[1] or about[2] if about else "a sanitizer has something to say"}', text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('log', help='testlog.json')
+    parser.add_argument('logs', nargs='*', help='testlog.json')
     parser.add_argument('--status', type=int, default=0, help='exit status of meson test')
+    parser.add_argument('--reports', action='append', default=[], help='folder of reports of sanitizers')
     options = parser.parse_args()
     skipped_is = 'failed' if os.environ.get('CI') == 'true' else 'skipped'
     count = {'passed': 0, 'failed': 0, 'skipped': 0}
-    try:
-        with open(options.log, encoding='utf-8') as log:
-            entries = [json.loads(line) for line in log if line.strip()]
-    except (OSError, ValueError) as error:
-        entries = []
-        print(f'No test log: {error}')
-    for entry in entries:
+    for entry in (entry for log in options.logs for entry in read_log(log)):
         for name, outcome in program_cases(entry):
             note = outcome
             if outcome == 'skipped':
@@ -72,6 +88,9 @@ def main():
             count[outcome] += 1
             if note != 'passed':
                 print(f'{note}: {name}')
+    for about, text in (case for folder in options.reports for case in report_cases(folder)):
+        count['failed'] += 1
+        print(f'{text}\nfailed: {about}')
     if count['failed'] == 0 and (options.status != 0 or count['passed'] == 0):
         print(f'meson test ended with status {options.status} after {count["passed"]} cases')
         count['failed'] = 1

@@ -16,6 +16,7 @@ import tap  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
 LONG = os.environ.get('COFFER_TESTS') == 'long'
+SECONDS = int(os.environ.get('COFFER_LOAD_SECONDS', 0))  # 0: as long as is usual
 
 
 def make_certificate(folder):
@@ -36,7 +37,7 @@ def start_server(build, backend, accounts, folder):
 
 
 def check(build, backend, arguments):
-    seconds = arguments.seconds or (300 if LONG and backend != 'memory' else 10)
+    seconds = arguments.seconds or SECONDS or (300 if LONG and backend != 'memory' else 10)
     with TemporaryDirectory(prefix='coffer-checker.') as folder:
         with start_server(build, backend, arguments.accounts, Path(folder)) as server:
             clear, tls = server.addresses['imap'], server.addresses['imaps']

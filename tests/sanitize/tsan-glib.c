@@ -1,4 +1,4 @@
-/* tests/sanitize/glib/tsan-glib.c - tells ThreadSanitizer what GLib does.
+/* tests/sanitize/tsan-glib.c - tells ThreadSanitizer what GLib does.
  *
  * Debian's GLib is not instrumented. Its locks are futexes that ThreadSanitizer cannot see, so all that they
  * order looks like a race; and what its containers read and write cannot be seen either, so a real race on a
@@ -26,6 +26,14 @@
   }))
 
 #define INTERPOSE __attribute__ ((visibility ("default")))
+
+/* Locks inside GLib, of the domains of errors and of the types of variants, are pthread's but made when they
+ * are first used, which cannot be seen. They are made before there are threads. */
+static void __attribute__ ((constructor)) make_locks (void)
+{
+  g_autoptr (GError) error = g_error_new_literal (G_FILE_ERROR, G_FILE_ERROR_FAILED, "made for its lock");
+  g_autoptr (GVariant) variant = g_variant_ref_sink (g_variant_new ("(s)", "made for its lock"));
+}
 
 /* Mutexes and conditions. */
 
@@ -187,6 +195,121 @@ gboolean (g_atomic_ref_count_dec) (gatomicrefcount *count)
   if (last)
     __tsan_acquire (count);
   return last;
+}
+
+/* Times: all of them share GLib's cache of time zones, whose lock is inside GLib. One around whatever makes
+ * or drops a zone shows what that one orders. */
+
+#define WITH_ZONE(type, name, parameters, arguments)                                                         \
+  INTERPOSE type (name) parameters                                                                           \
+  {                                                                                                          \
+    type result;                                                                                             \
+                                                                                                             \
+    g_mutex_lock (&zones);                                                                                   \
+    result = REAL (name) arguments;                                                                          \
+    g_mutex_unlock (&zones);                                                                                 \
+    return result;                                                                                           \
+  }
+
+static GMutex zones;
+
+WITH_ZONE (GTimeZone *, g_time_zone_new_identifier, (const char *identifier), (identifier))
+WITH_ZONE (GTimeZone *, g_time_zone_new_utc, (void), ())
+WITH_ZONE (GTimeZone *, g_time_zone_new_local, (void), ())
+WITH_ZONE (GTimeZone *, g_time_zone_new_offset, (gint32 seconds), (seconds))
+WITH_ZONE (GDateTime *, g_date_time_new_now_utc, (void), ())
+WITH_ZONE (GDateTime *, g_date_time_new_now_local, (void), ())
+WITH_ZONE (GDateTime *, g_date_time_new_from_unix_utc, (gint64 seconds), (seconds))
+WITH_ZONE (GDateTime *, g_date_time_new_from_unix_local, (gint64 seconds), (seconds))
+WITH_ZONE (GDateTime *, g_date_time_new_utc,
+           (gint year, gint month, gint day, gint hour, gint minute, gdouble seconds),
+           (year, month, day, hour, minute, seconds))
+
+INTERPOSE void
+g_time_zone_unref (GTimeZone *zone)
+{
+  g_mutex_lock (&zones);
+  REAL (g_time_zone_unref) (zone);
+  g_mutex_unlock (&zones);
+}
+
+INTERPOSE void
+g_date_time_unref (GDateTime *time)
+{
+  g_mutex_lock (&zones);
+  REAL (g_date_time_unref) (time);
+  g_mutex_unlock (&zones);
+}
+
+/* GBytes: who drops a reference has done with the octets; who frees them comes after all of these. The free
+ * function is called inside GLib, behind the count, and so it is the place to say so. */
+
+typedef struct {
+  GBytes *bytes;
+  GDestroyNotify free_func;
+  gpointer data;
+} Owner;
+
+static void
+owner_free (gpointer data)
+{
+  Owner *owner = data;
+
+  __tsan_acquire (owner->bytes);
+  owner->free_func (owner->data);
+  g_free (owner);
+}
+
+INTERPOSE void
+g_bytes_unref (GBytes *bytes)
+{
+  if (bytes != NULL)
+    __tsan_release (bytes);
+  REAL (g_bytes_unref) (bytes);
+}
+
+INTERPOSE GBytes *
+g_bytes_new_with_free_func (gconstpointer octets, gsize n, GDestroyNotify free_func, gpointer data)
+{
+  Owner *owner;
+
+  if (free_func == NULL)
+    return REAL (g_bytes_new_with_free_func) (octets, n, NULL, NULL);
+  owner = g_new (Owner, 1);
+  *owner = (Owner){ NULL, free_func, data };
+  owner->bytes = REAL (g_bytes_new_with_free_func) (octets, n, owner_free, owner);
+  return owner->bytes;
+}
+
+INTERPOSE GBytes *
+g_bytes_new_take (gpointer octets, gsize n)
+{
+  return g_bytes_new_with_free_func (octets, n, g_free, octets);
+}
+
+INTERPOSE GBytes *
+g_bytes_new (gconstpointer octets, gsize n)
+{
+  return g_bytes_new_take (g_memdup2 (octets, n), n);
+}
+
+INTERPOSE GBytes *
+g_bytes_new_from_bytes (GBytes *bytes, gsize offset, gsize length)
+{
+  gsize n;
+  const guint8 *octets = g_bytes_get_data (bytes, &n);
+
+  g_return_val_if_fail (offset <= n && length <= n - offset, NULL);
+  return g_bytes_new_with_free_func (octets + offset, length, (GDestroyNotify) g_bytes_unref,
+                                     g_bytes_ref (bytes));
+}
+
+INTERPOSE GBytes *
+g_byte_array_free_to_bytes (GByteArray *array)
+{
+  gsize n = array->len;
+
+  return g_bytes_new_take (g_byte_array_free (array, FALSE), n);
 }
 
 /* Containers. An opaque one is read or written as a whole. Of the others the headers' macros read fields, and
