@@ -165,7 +165,7 @@ authenticate_decide (CfCommandCall *call, Authenticate *self, GError **error)
 
   self->is_decided = TRUE;
   if (self->failure == NULL || g_error_matches (self->failure, CF_ERROR, CF_ERROR_AUTHENTICATIONFAILED))
-    run = cf_login_hold_begin (call, self->identity.address, error);
+    run = cf_login_hold_begin (&self->hold, call, self->identity.address);
   return run == CF_RUN_DONE ? authenticate_tell (call, self, error) : run;
 }
 

@@ -74,7 +74,7 @@ cmd_login (CfCommandCall *call, GError **error)
     cf_call_set_state (call, login, login_free);
     if (!login_parse (call, login, error))
       return CF_RUN_ERROR;
-    run = cf_login_hold_begin (call, login->user, error);
+    run = cf_login_hold_begin (&login->hold, call, login->user);
   } else {
     run = cf_login_hold_resume (&login->hold, call, error);
   }

@@ -32,13 +32,13 @@ login_get_peer (CfSession *session)
 /* ---- Holding back ------------------------------------------------------------------------------------ */
 
 CfRun
-cf_login_hold_begin (CfCommandCall *call, const char *name, GError **error)
+cf_login_hold_begin (CfLoginHold *hold, CfCommandCall *call, const char *name)
 {
   g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
   guint wait;
 
-  if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, error))
-    return CF_RUN_ERROR;
+  if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, &hold->failure))
+    wait = (guint) cf_settings_get ()->login_delay_max * 1000;
   if (wait == 0)
     return CF_RUN_DONE;
   cf_call_sleep (call, wait);

@@ -566,6 +566,9 @@ session_turn (CfSession *session, guint reasons)
     return result;
   if (session->closing)
     return CF_RUN_CLOSE;
+  /* A login that waits, of a client that has gone: nobody is to wait in line behind it. */
+  if ((reasons & CF_WAKE_HANGUP) != 0 && session->identity.account == 0 && !session_has_input (session))
+    return CF_RUN_CLOSE;
 
   if (session_is_waiting_for_input (session)) {
     if (session_leave_if_gone (session))

@@ -4,8 +4,9 @@ import base64
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
-from harness import PASSWORD, PATIENCE, Client, Daemon, check, message, run
+from harness import PASSWORD, PATIENCE, Client, Daemon, check, message, run, until
 
 SHORT = {'imap': {'login_timeout': '1s', 'idle_timeout': '2s', 'idle_keepalive': '1s'}}
 # The net looks at deadlines every quarter of a second.
@@ -153,13 +154,43 @@ def haste_tells_nothing(daemon):
         check(first.end(wrong, 30)[1].startswith(b'NO [AUTHENTICATIONFAILED]'), 'not refused')
 
 
+def who_finds_the_line_full_waits(daemon):
+    """Told at once that too many attempts are waiting, a guesser would try again at once."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(daemon)) for _ in range(9)]
+        for _ in range(2):
+            fail(clients[0], 'u1')
+        begin = time.monotonic()
+        tags = [client.begin(b'LOGIN u1 wrong') for client in clients]
+        with ThreadPoolExecutor(len(clients)) as pool:
+            answers = list(pool.map(lambda pair: (pair[0].end(pair[1], 30)[1], time.monotonic() - begin),
+                                    zip(clients, tags)))
+        refused = [seconds for answer, seconds in answers if answer.startswith(b'NO [LIMIT]')]
+        check(refused, f'everybody was let into the line: {answers}')
+        check(min(refused) >= 1.9, f'refused after {min(refused):.2f} s')
+
+
+def who_is_gone_leaves_the_line(daemon):
+    with Client(daemon) as client:
+        for _ in range(2):
+            fail(client, 'u2')
+        peer = '{}:{}'.format(*client.socket.getsockname())
+        client.begin(b'LOGIN u2 wrong')  # is held back for seconds
+        until(lambda: peer in daemon.control('who').stdout, 'the connection in the list')
+        time.sleep(0.3)
+    until(lambda: peer not in daemon.control('who').stdout, 'the end of the connection', 1)
+
+
 def main():
-    with Daemon(config=SHORT) as short, Daemon(users=3) as daemon:
+    line = {'imap': {'login_delay_max': '2s'}}
+    with Daemon(config=SHORT) as short, Daemon(users=3) as daemon, Daemon(users=2, config=line) as other:
         cases = {case.__name__: lambda case=case: case(short) for case in (
             silent_before_login, octets_do_not_put_off_login_timeout, commands_do_not_put_off_login_timeout,
             silent_after_login, idle_keepalive, activity_counts, slow_literal, stuck_literal)}
         cases.update({case.__name__: lambda case=case: case(daemon) for case in (
             failures_cost_more_each_time, parked_logins_hold_no_worker, haste_tells_nothing)})
+        cases.update({case.__name__: lambda case=case: case(other) for case in (
+            who_finds_the_line_full_waits, who_is_gone_leaves_the_line)})
         return run(cases, jobs=len(cases))
 
 
