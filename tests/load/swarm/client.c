@@ -379,9 +379,15 @@ client_get_account (Client *client)
 }
 
 char *
+client_dup_login_as (guint account)
+{
+  return g_strdup_printf ("LOGIN u%u \"correct horse\"", account);
+}
+
+char *
 client_dup_login (Client *client)
 {
-  return g_strdup_printf ("LOGIN u%u \"correct horse\"", client_get_account (client));
+  return client_dup_login_as (client_get_account (client));
 }
 
 void

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define VISITORS  200
 #define REOPEN_MS 10
 
 /* ---- Logins ------------------------------------------------------------------------------------------ */
@@ -61,33 +60,49 @@ runners_tick (gpointer data)
   }
 }
 
+/* Two kinds of good users: those who have logged in lately, and those who have not. */
+static gboolean
+measure_logins (Swarm *swarm, Probe *probe, const char *name, guint first_new)
+{
+  g_autofree char *old_name = g_strdup_printf ("%s.again", name);
+  g_autofree char *new_name = g_strdup_printf ("%s.first", name);
+  g_autofree char *noop = g_strdup_printf ("%s.noop", name);
+  Visitors *old_users = visitors_start (swarm, 0, swarm->options.accounts);
+  Visitors *new_users = visitors_start (swarm, first_new, swarm->options.seconds * swarm->options.rate);
+
+  probe->is_counting = TRUE;
+  if (!visitors_measure (old_users, old_name, swarm->options.seconds)
+      || !visitors_measure (new_users, new_name, 0))
+    return FALSE;
+  probe->is_counting = FALSE;
+  samples_report (&probe->samples, noop);
+  return TRUE;
+}
+
 gboolean
 flood_run (Swarm *swarm)
 {
   const SwarmOptions *options = &swarm->options;
+  guint new_users = 2 * options->accounts, per_phase = options->seconds * options->rate;
   Probe *probe = probe_new (swarm);
-  Visitors *visitors;
   Runners *runners = g_new0 (Runners, 1);
+  Visitors *visitors;
   Group *group;
 
-  if (!probe_start (probe) || !swarm_stage (swarm, "before"))
+  visitors = visitors_start (swarm, 0, options->accounts);
+  if (!probe_start (probe) || !visitors_measure (visitors, "before", 3) || !swarm_stage (swarm, "before"))
     return FALSE;
   group = swarm_add_group (swarm, &guesser_role, options->clients, options->clients, FALSE);
-  visitors = visitors_start (swarm, VISITORS);
-  probe->is_counting = TRUE;
-  if (!visitors_measure (visitors, "waiting", options->seconds))
+  if (!measure_logins (swarm, probe, "waiting", new_users))
     return FALSE;
   swarm_figure ("waiting.guesses", group->refused, "");
-  samples_report (&probe->samples, "waiting.noop");
 
   runners->group = swarm_add_group (swarm, &guesser_role, options->clients, options->clients, FALSE);
   runners->per_tick = MAX (options->clients * REOPEN_MS / 1000, 1);
   swarm_every (swarm, REOPEN_MS * 1000, runners_tick, runners);
-  visitors = visitors_start (swarm, VISITORS);
-  if (!visitors_measure (visitors, "running", options->seconds))
+  if (!measure_logins (swarm, probe, "running", new_users + per_phase))
     return FALSE;
-  swarm_figure ("running.guesses", group->refused, "");
-  samples_report (&probe->samples, "running.noop");
+  swarm_figure ("running.guesses", runners->turn, "");
   return swarm_stage (swarm, "flood");
 }
 
@@ -161,7 +176,7 @@ half_open_run (Swarm *swarm)
   tls = silent_start (swarm, &silent_tls_role, TRUE);
   if (!swarm_turn_for (swarm, 3) || !swarm_stage (swarm, "full"))
     return FALSE;
-  visitors = visitors_start (swarm, VISITORS);
+  visitors = visitors_start (swarm, 0, swarm->options.accounts);
   probe->is_counting = TRUE;
   if (!visitors_measure (visitors, "half-open", swarm->options.seconds))
     return FALSE;

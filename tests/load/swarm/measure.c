@@ -2,7 +2,8 @@
  */
 #include "swarm.h"
 
-#define PROBE_EVERY 100000
+#define PROBE_EVERY  100000
+#define VISITORS_MAX 500 /* at a time; who comes beyond is not counted */
 
 /* ---- Samples ----------------------------------------------------------------------------------------- */
 
@@ -131,7 +132,9 @@ probe_measure (Probe *probe, const char *name, gdouble seconds)
 static char *
 visitor_next (Client *client, guint step)
 {
-  return step == 0 ? client_dup_login (client) : NULL;
+  const Visitors *visitors = client->group->data;
+
+  return step == 0 ? client_dup_login_as (visitors->first + client->number) : NULL;
 }
 
 static void
@@ -166,19 +169,23 @@ static void
 visitors_tick (gpointer data)
 {
   Visitors *visitors = data;
-  Client *client
-      = g_ptr_array_index (visitors->group->clients, visitors->turn++ % visitors->group->clients->len);
+  guint turn = visitors->turn++;
+  Client *client = g_ptr_array_index (visitors->group->clients, turn % visitors->group->clients->len);
 
-  if (client->state == CLIENT_IDLE)
-    client_open (client);
+  if (client->state != CLIENT_IDLE)
+    return;
+  client->number = turn % visitors->accounts;
+  client_open (client);
 }
 
 Visitors *
-visitors_start (Swarm *swarm, guint n)
+visitors_start (Swarm *swarm, guint first, guint accounts)
 {
   Visitors *visitors = g_new0 (Visitors, 1);
 
-  visitors->group = swarm_add_group (swarm, &visitor_role, n, 0, swarm->options.tls);
+  visitors->first = first;
+  visitors->accounts = accounts;
+  visitors->group = swarm_add_group (swarm, &visitor_role, VISITORS_MAX, 0, swarm->options.tls);
   visitors->group->data = visitors;
   swarm_every (swarm, G_USEC_PER_SEC / swarm->options.rate, visitors_tick, visitors);
   return visitors;

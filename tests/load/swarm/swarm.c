@@ -162,8 +162,12 @@ swarm_open_more (Swarm *swarm)
   for (guint i = 0; i < swarm->groups->len && !swarm->failed; i++) {
     Group *group = g_ptr_array_index (swarm->groups, i);
 
-    while (group->opened < group->clients->len && group->pending < group->window && !swarm->failed)
-      client_open (g_ptr_array_index (group->clients, group->opened++));
+    while (group->opened < group->clients->len && group->pending < group->window && !swarm->failed) {
+      Client *client = g_ptr_array_index (group->clients, group->opened++);
+
+      if (client->state == CLIENT_IDLE)
+        client_open (client);
+    }
   }
 }
 

@@ -80,6 +80,7 @@ struct _Group {
   guint window;                 /* how many may be on their way to being ready */
   guint ready, refused, closed; /* events so far; ready counts again what was opened again */
   guint pending;                /* opened and not ready */
+  guint turn;                   /* for the role's use */
   gpointer data;                /* for the role's use */
 };
 
@@ -147,6 +148,7 @@ void client_set_deaf (Client *client, gboolean deaf);
 /* The account that a client of a group uses, and "LOGIN ..." for it. */
 guint client_get_account (Client *client);
 char *client_dup_login (Client *client);
+char *client_dup_login_as (guint account);
 /* One message, @size octets at least, as APPEND takes it: with its literal's marker. */
 void append_message (GString *command, guint number, gsize size);
 /* For next(): LOGIN, SELECT of @mailbox; NULL from step 2 on. */
@@ -182,10 +184,11 @@ typedef struct {
   Group *group;
   Samples samples;
   guint lost, turn;
+  guint first, accounts;
 } Visitors;
 
-/* @n at most at a time, --rate a second. */
-Visitors *visitors_start (Swarm *swarm, guint n);
+/* --rate a second, by turns of @accounts accounts from @first on. */
+Visitors *visitors_start (Swarm *swarm, guint first, guint accounts);
 /* For so many seconds, and then until the last has left; tells NAME.login and NAME.lost. */
 gboolean visitors_measure (Visitors *visitors, const char *name, gdouble seconds);
 
