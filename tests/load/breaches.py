@@ -344,6 +344,8 @@ def search_finds_too_much(_, session, response):
 substitution('STATUS counts a message too many', '3501, 6.3.10', rb'(\* STATUS .*MESSAGES )(\d+)()', plus(1), repeat=True)
 substitution('STATUS counts a message too few', '3501, 6.3.10', rb'(\* STATUS .*MESSAGES )([1-9]\d*)()', plus(-1),
              repeat=True)
+substitution('STATUS counts an unseen message too few', '3501, 6.3.10', rb'(\* STATUS .*UNSEEN )([1-9]\d*)()', plus(-1),
+             repeat=True)
 substitution('STATUS leaves an item out', '3501, 6.3.10', rb'(\* STATUS .*) UNSEEN \d+', rb'\g<1>')
 
 # ---- Commands that are not carried out ----

@@ -194,45 +194,66 @@ ledger_may_be_deleted (Box *box)
 
 /* ---- STATUS ---- */
 
-/* How many messages @box has at least and at most, since @start. */
+/* A number of messages, as far as it is known. */
+typedef struct {
+  guint least, most;
+} Count;
+
+/* How many messages @box has had since @start, and how many of them were without \Seen. */
 static void
-box_count (const Box *box, gint64 start, guint adding, guint *out_least, guint *out_most)
+box_count (const Box *box, gint64 start, guint adding, Count *out_all, Count *out_unseen)
 {
+  Count all = { 0, adding }, unseen = { 0, adding };
+  gint64 now = g_get_monotonic_time ();
   GHashTableIter iter;
   gpointer value;
   guint old = 0;
 
-  *out_least = 0;
-  *out_most = adding;
   g_hash_table_iter_init (&iter, box->entries);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     const Entry *entry = value;
+    gboolean certain = entry->confirmed < start && !ledger_entry_may_be_gone (box, entry);
+    guint may_set, may_clear;
 
+    ledger_entry_get_flags (entry, start, now, &may_set, &may_clear);
+    all.least += certain;
+    all.most += entry->gone >= start;
+    unseen.least += certain && (may_set & FLAG_SEEN) == 0;
+    unseen.most += entry->gone >= start && (may_clear & FLAG_SEEN) != 0;
     old += entry->uid < box->base;
-    *out_least += entry->confirmed < start && !ledger_entry_may_be_gone (box, entry);
-    *out_most += entry->gone >= start;
   }
-  *out_most += box->base - 1 - old; /* nobody has looked at those */
+  /* Nobody has looked at those. */
+  all.most += box->base - 1 - old;
+  unseen.most += box->base - 1 - old;
+  *out_all = all;
+  *out_unseen = unseen;
+}
+
+static char *
+check_count (const char *item, const char *name, guint told, const Count *count)
+{
+  if (told >= count->least && told <= count->most)
+    return NULL;
+  return g_strdup_printf ("RFC 3501, 6.3.10: STATUS tells %u %s in %s, at least %u and at most %u are there",
+                          told, item, name, count->least, count->most);
 }
 
 char *
-ledger_check_status (Account *account, const char *name, const Mark *mark, guint32 uid_validity,
-                     guint32 uid_next, guint messages)
+ledger_check_status (Account *account, const char *name, const Mark *mark, const LedgerStatus *status)
 {
-  guint least, most;
-  char *wrong;
+  Count all, unseen;
   Box *box = NULL;
+  char *wrong;
 
   g_mutex_lock (&ledger_lock);
-  wrong = ledger_name_take_validity (account, name, mark, uid_validity, &box);
+  wrong = ledger_name_take_validity (account, name, mark, (guint32) status->uid_validity, &box);
   if (wrong == NULL)
-    wrong = box_take_uid_next (box, name, mark, uid_next);
+    wrong = box_take_uid_next (box, name, mark, (guint32) status->uid_next);
   if (wrong == NULL && options.strict) {
-    box_count (box, mark->time, ledger_name_get (account, name)->adding, &least, &most);
-    if (messages < least || messages > most)
-      wrong = g_strdup_printf (
-          "RFC 3501, 6.3.10: STATUS tells %u MESSAGES in %s, at least %u and at most %u are there", messages,
-          name, least, most);
+    box_count (box, mark->time, ledger_name_get (account, name)->adding, &all, &unseen);
+    wrong = check_count ("MESSAGES", name, (guint) status->messages, &all);
+    if (wrong == NULL)
+      wrong = check_count ("UNSEEN", name, (guint) status->unseen, &unseen);
   }
   g_mutex_unlock (&ledger_lock);
   return wrong;

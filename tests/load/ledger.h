@@ -36,6 +36,11 @@ typedef struct {
   guint32 uid_next;     /* at least */
 } Mark;
 
+/* What STATUS tells. */
+typedef struct {
+  guint64 messages, recent, uid_next, uid_validity, unseen;
+} LedgerStatus;
+
 Account *ledger_account_new (const char *user);
 const char *ledger_account_get_user (const Account *account);
 
@@ -55,8 +60,7 @@ gboolean ledger_may_be_deleted (Box *box);
 gboolean ledger_name_may_be_deleted (Account *account, const char *name);
 
 /* STATUS, which began at @mark, told these. */
-char *ledger_check_status (Account *account, const char *name, const Mark *mark, guint32 uid_validity,
-                           guint32 uid_next, guint messages);
+char *ledger_check_status (Account *account, const char *name, const Mark *mark, const LedgerStatus *status);
 
 /* ---- Messages ---- */
 

@@ -7,12 +7,8 @@
 
 #include "commands.h"
 
-typedef struct {
-  guint64 messages, recent, uid_next, uid_validity, unseen;
-} Status;
-
 static void
-take_status (Client *client, const Command *command, Status *status)
+take_status (Client *client, const Command *command, LedgerStatus *status)
 {
   static const char *const names[] = { "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN" };
   guint64 *const numbers[]
@@ -36,7 +32,7 @@ take_status (Client *client, const Command *command, Status *status)
 }
 
 static gboolean
-ask_status (Client *client, const char *name, Status *out_status)
+ask_status (Client *client, const char *name, LedgerStatus *out_status)
 {
   g_autofree char *spelled = client_spell (client, name);
   g_autofree char *text = g_strdup_printf ("STATUS %s (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)", spelled);
@@ -48,16 +44,14 @@ ask_status (Client *client, const char *name, Status *out_status)
   if (!client_wait (client, command))
     return FALSE;
   take_status (client, command, out_status);
-  client_expect (client, ledger_check_status (client->account, name, &command->mark,
-                                              (guint32) out_status->uid_validity,
-                                              (guint32) out_status->uid_next, (guint) out_status->messages));
+  client_expect (client, ledger_check_status (client->account, name, &command->mark, out_status));
   return TRUE;
 }
 
 void
 commands_status_of (Client *client, const char *name)
 {
-  Status status;
+  LedgerStatus status;
 
   ask_status (client, name, &status);
 }
@@ -156,7 +150,7 @@ commands_delete (Client *client, const char *name)
 }
 
 static void
-expect_messages (Client *client, const char *name, guint64 messages, Status *out_status)
+expect_messages (Client *client, const char *name, guint64 messages, LedgerStatus *out_status)
 {
   if (!ask_status (client, name, out_status))
     return;
@@ -170,7 +164,7 @@ static void
 use_temporary (Client *client, const char *name, const char *other)
 {
   int n = 1 + commands_draw (client, 3);
-  Status before = { 0 }, after = { 0 };
+  LedgerStatus before = { 0 }, after = { 0 };
 
   if (!commands_do_ok (client, KIND_CREATE, "CREATE", name, NULL))
     return;
@@ -211,7 +205,7 @@ void
 commands_rename_inbox (Client *client)
 {
   g_autofree char *other = commands_dup_own_name (client);
-  Status before, moved, after;
+  LedgerStatus before, moved, after;
 
   if (!commands_append_to (client, "INBOX", 2) || !ask_status (client, "INBOX", &before)
       || !commands_do_ok (client, KIND_RENAME, "RENAME", "INBOX", other))
@@ -233,7 +227,7 @@ void
 commands_recreate (Client *client)
 {
   g_autofree char *name = commands_draw_name (client);
-  Status status;
+  LedgerStatus status;
 
   /* STATUS, so that the ledger knows which one it was. */
   if (g_str_equal (name, "INBOX") || !ask_status (client, name, &status))
