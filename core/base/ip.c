@@ -25,6 +25,7 @@ ip_get_bits (const CfIp *ip)
 gboolean
 cf_ip_parse (const char *text, CfIp *out)
 {
+  char address[INET6_ADDRSTRLEN];
   struct in6_addr ipv6;
 
   *out = (CfIp){ 0 };
@@ -32,7 +33,8 @@ cf_ip_parse (const char *text, CfIp *out)
     out->family = 4;
     return TRUE;
   }
-  if (inet_pton (AF_INET6, text, &ipv6) != 1)
+  g_strlcpy (address, text, MIN (sizeof address, strcspn (text, "%") + 1));
+  if (inet_pton (AF_INET6, address, &ipv6) != 1)
     return FALSE;
   out->family = IN6_IS_ADDR_V4MAPPED (&ipv6) ? 4 : 6;
   if (out->family == 4)
@@ -96,7 +98,7 @@ network_parse (const char *text, Network *out, GError **error)
   g_autofree char *address = slash != NULL ? g_strndup (text, (gsize) (slash - text)) : g_strdup (text);
   guint64 prefix;
 
-  if (!cf_ip_parse (address, &out->ip)) {
+  if (strchr (address, '%') != NULL || !cf_ip_parse (address, &out->ip)) {
     g_set_error (error, CF_ERROR, CF_ERROR_CANNOT,
                  "'%s' is no network: it looks like 192.0.2.0/24, 2001:db8::/32, or an address", text);
     return FALSE;

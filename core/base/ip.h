@@ -13,7 +13,7 @@ typedef struct {
   guint8 octets[16];
 } CfIp;
 
-/* Without port, brackets and zone. FALSE: not an IP address. */
+/* Without port and brackets; a zone ("fe80::1%eth0") is passed over. FALSE: not an IP address. */
 gboolean cf_ip_parse (const char *text, CfIp *out);
 /* What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, as a host takes others
  * of these at will. */

@@ -90,7 +90,9 @@ cf_admission_is_proxy (CfConn *conn, gboolean *out_tls)
   CfIp ip;
 
   *out_tls = atomic_load (&admission->believe_tls);
-  return !cf_ip_parse (conn->peer.address, &ip) || admission_contains (admission, &admission->proxies, &ip);
+  if (strcmp (conn->peer.address, "unix") == 0)
+    return TRUE;
+  return cf_ip_parse (conn->peer.address, &ip) && admission_contains (admission, &admission->proxies, &ip);
 }
 
 /* ---- Counting ---------------------------------------------------------------------------------------- */

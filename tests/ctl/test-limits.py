@@ -269,6 +269,22 @@ class Limits:
             self.wait_empty()
         self.server.reconfigure({'imap': {'idle_timeout': '30m', 'login_timeout': '60s'}})
 
+    def vetoes(self):
+        """A module refuses: what was counted before it was asked is given back."""
+        self.limit(account=1)
+        for event in ('login', 'connect'):
+            self.server.reconfigure({'toy-veto': {'veto': event}})
+            for _ in range(3):
+                with self.server.client() as client:
+                    if event == 'login':
+                        assert 'Vetoed' in client.command(f'LOGIN ann "{PASSWORD}"').text
+                    else:
+                        assert client.greeting.line.startswith(b'* BYE'), client.greeting
+            self.wait_empty()
+        self.server.reconfigure({'toy-veto': {'veto': 'none'}})
+        self.server.client('ann').close()
+        self.wait_empty()
+
     def who_by(self):
         with self.server.client('ann'), self.server.client('ann'), self.server.client('bob'), self.server.client():
             result = self.server.control('who', '--by', 'user')
@@ -285,11 +301,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         config = {'server': {'listen': 'imap://127.0.0.1:0;imap://[::1]:0;imaps://127.0.0.1:0',
                              'tls_certificate': make_certificate(Path(folder))}}
-        with Server(sys.argv[1], 'memory', config=config, users=('ann', 'bob')) as server:
+        with Server(sys.argv[1], 'memory', config=config, modules=('toy-veto',), users=('ann', 'bob')) as server:
             tests = Limits(server)
             names = ['account', 'account_sasl', 'account_reload', 'account_race', 'account_log', 'address',
                      'address_pipelined', 'address_v6', 'address_tls', 'address_trusted', 'address_log', 'bad_network',
-                     'ends', 'timeouts', 'who_by', 'log_is_clean']
+                     'ends', 'timeouts', 'vetoes', 'who_by', 'log_is_clean']
             return tap.run((name.replace('_', '-'), getattr(tests, name)) for name in names)
 
 
