@@ -6,6 +6,7 @@
  * freed after unlocking. Locks: the table's before a mailbox's; README.md says more.
  */
 #include "mailbox/mailbox-private.h"
+#include "mailbox/unheard.h"
 
 /* How many snapshots an eviction looks at: it may find all of them held. */
 #define EVICT_LOOK 16
@@ -88,11 +89,25 @@ table_forget_name (CfMailbox *mailbox)
   g_clear_pointer (&mailbox->name, g_free);
 }
 
+/* What it knows of the store goes with it: a load that began before it learned that must hear of it. */
+static void
+table_bequeath (CfMailbox *mailbox)
+{
+  guint64 modseq;
+
+  g_mutex_lock (&mailbox->lock);
+  modseq = mailbox->is_stale ? G_MAXUINT64 : mailbox->known_modseq;
+  g_mutex_unlock (&mailbox->lock);
+  if (modseq > 0)
+    cf_unheard_add (mailbox->account, mailbox->id, modseq);
+}
+
 static void
 table_remove (CfMailbox *mailbox)
 {
   if (!mailbox->in_table)
     return;
+  table_bequeath (mailbox);
   mailbox->in_table = FALSE;
   g_hash_table_remove (table_ids, mailbox);
   table_forget_name (mailbox);
@@ -439,17 +454,22 @@ cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modse
   g_autoptr (GPtrArray) mailboxes = NULL;
   CfMailbox *mailbox;
 
+  if (modseq == 0)
+    modseq = G_MAXUINT64;
   g_mutex_lock (&table_lock);
   if (id == 0) {
     mailboxes = table_ref_all (account);
+    cf_unheard_add (account, 0, modseq);
   } else {
     mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_mailbox_release);
     mailbox = g_hash_table_lookup (table_ids, &key);
     if (mailbox != NULL)
       g_ptr_array_add (mailboxes, table_ref (mailbox));
+    else
+      cf_unheard_add (account, id, modseq);
   }
   g_mutex_unlock (&table_lock);
 
   for (guint i = 0; i < mailboxes->len; i++)
-    cf_mailbox_note_modseq (g_ptr_array_index (mailboxes, i), modseq != 0 ? modseq : G_MAXUINT64, NULL, 0);
+    cf_mailbox_note_modseq (g_ptr_array_index (mailboxes, i), modseq, NULL, 0);
 }

@@ -4,6 +4,7 @@
  * snapshot is still the one it was applied to; snapshots are freed and watchers woken after unlocking.
  */
 #include "mailbox/mailbox-private.h"
+#include "mailbox/unheard.h"
 
 CfAccountId
 cf_mailbox_get_account (const CfMailbox *mailbox)
@@ -165,6 +166,16 @@ cf_mailbox_begin_report (CfMailbox *mailbox)
   cf_snapshot_report_set_known (report, mailbox->known_uid_validity, mailbox->known_modseq);
   cf_snapshot_report_set_serial (report, mailbox->stale_serial);
   g_mutex_unlock (&mailbox->lock);
+  cf_snapshot_report_set_heard (report, cf_unheard_get_serial ());
+  return report;
+}
+
+CfSnapshotReport *
+cf_mailbox_begin_first_report (void)
+{
+  CfSnapshotReport *report = cf_snapshot_report_new (NULL, 0);
+
+  cf_snapshot_report_set_heard (report, cf_unheard_get_serial ());
   return report;
 }
 
@@ -180,8 +191,11 @@ mailbox_swap (CfMailbox *mailbox, CfSnapshotReport *report, CfSnapshot *current,
   mailbox->snapshot = cf_snapshot_ref (next);
   if (cf_snapshot_report_get_serial (report) == mailbox->stale_serial)
     mailbox->is_stale = FALSE;
-  /* A later one came and was dropped from memory while this one was loaded. */
-  if (cf_snapshot_get_highest_modseq (next) < mailbox->known_modseq)
+  /* A later one came and was dropped from memory while this one was loaded; or news came when the mailbox was
+     not in memory. */
+  if (cf_snapshot_get_highest_modseq (next) < mailbox->known_modseq
+      || cf_unheard_since (cf_snapshot_report_get_heard (report), mailbox->account, mailbox->id,
+                           cf_snapshot_get_highest_modseq (next)))
     mailbox->is_stale = TRUE;
   mailbox->known_uid_validity = info->uid_validity;
   mailbox->known_modseq = MAX (mailbox->known_modseq, cf_snapshot_get_highest_modseq (next));

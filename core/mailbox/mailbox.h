@@ -10,8 +10,8 @@
  *   index_load (..., cf_snapshot_report_get_sink (report))   (no lock held)
  *   snapshot = cf_mailbox_publish (mailbox, report, except, &error);
  *
- * SELECT by a name for which cf_mailbox_lookup_name() knows no mailbox makes its report with
- * cf_snapshot_report_new (NULL, 0), loads, and only then acquires the mailbox whose id the report's info has.
+ * SELECT by a name for which cf_mailbox_lookup_name() knows no mailbox begins with
+ * cf_mailbox_begin_first_report(), loads, and only then acquires the mailbox whose id the report's info has.
  */
 #ifndef CF_MAILBOX_H
 #define CF_MAILBOX_H
@@ -75,6 +75,9 @@ void cf_mailbox_set_stale (CfMailbox *mailbox);
 /* A report to be filled by the store: the difference from the newest snapshot, or everything. The caller
  * frees it. */
 CfSnapshotReport *cf_mailbox_begin_report (CfMailbox *mailbox);
+/* One of everything, for a mailbox that is not known yet. What others commit while it is filled makes the
+ * mailbox stale when it is published. */
+CfSnapshotReport *cf_mailbox_begin_first_report (void);
 
 /* Applies @report, makes the outcome the newest snapshot, and wakes the watchers but @except (0: all) if
  * anything is new. Returns the newest snapshot, a new reference, which may be newer than the report. NULL
@@ -101,7 +104,7 @@ void cf_mailbox_watch (CfMailbox *mailbox, CfConnRef ref);
 void cf_mailbox_unwatch (CfMailbox *mailbox, CfConnRef ref);
 
 /* Another process changed the mailbox up to @modseq (0: unknown), or with @id 0 any of the account's, or with
- * @account 0 as well any at all. Marks stale what is known here and older. */
+ * @account 0 as well any at all. Marks stale what is known here and older, and what is being loaded. */
 void cf_mailbox_changed_elsewhere (CfAccountId account, CfMailboxId id, guint64 modseq);
 
 /* ---- \Recent (RFC 3501, 2.3.2); any thread ------------------------------------------------------------ */

@@ -26,6 +26,7 @@ struct _CfSnapshotReport {
   guint32 known_uid_validity; /* 0: not known */
   guint64 known_modseq;
   guint serial;
+  guint64 heard;
 
   const char *fault; /* the first contradiction; NULL: none */
   gboolean has_info, is_reset;
@@ -199,6 +200,18 @@ guint
 cf_snapshot_report_get_serial (const CfSnapshotReport *report)
 {
   return report->serial;
+}
+
+void
+cf_snapshot_report_set_heard (CfSnapshotReport *report, guint64 heard)
+{
+  report->heard = heard;
+}
+
+guint64
+cf_snapshot_report_get_heard (const CfSnapshotReport *report)
+{
+  return report->heard;
 }
 
 guint64

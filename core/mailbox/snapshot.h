@@ -96,6 +96,9 @@ void cf_snapshot_report_set_known (CfSnapshotReport *report, guint32 uid_validit
 /* A number for the use of whoever makes the report; 0 at first. */
 void cf_snapshot_report_set_serial (CfSnapshotReport *report, guint serial);
 guint cf_snapshot_report_get_serial (const CfSnapshotReport *report);
+/* Another: of the news that came before (unheard.h). */
+void cf_snapshot_report_set_heard (CfSnapshotReport *report, guint64 heard);
+guint64 cf_snapshot_report_get_heard (const CfSnapshotReport *report);
 
 /* What to ask the store for: CfIndexQuery.since, or the since of a batch. */
 guint64 cf_snapshot_report_get_since (const CfSnapshotReport *report);

@@ -484,6 +484,20 @@ batch_publish (CfMailbox *mailbox, CfSnapshotReport *report, const GArray *excep
                cf_mailbox_get_id (mailbox), error->message);
 }
 
+/* Nobody had the destination in memory when the batch began; somebody may have loaded it meanwhile. */
+static void
+batch_note_destination (const CfWriteQueueBatch *batch)
+{
+  CfMailboxId destination = cf_write_batch_get_destination (batch->batch);
+  const CfMailboxInfo *info;
+
+  if (destination == 0 || batch->reports[1] == NULL)
+    return;
+  info = cf_snapshot_report_get_info (batch->reports[1]);
+  cf_mailbox_changed_elsewhere (batch->mailbox->account, destination,
+                                info != NULL ? info->highest_modseq : 0);
+}
+
 static void
 batch_fail (CfWriteQueueBatch *batch, const GError *failure)
 {
@@ -500,6 +514,8 @@ batch_fail (CfWriteQueueBatch *batch, const GError *failure)
   cf_mailbox_set_stale (batch->mailbox);
   if (batch->destination != NULL)
     cf_mailbox_set_stale (batch->destination);
+  else
+    batch_note_destination (batch);
 }
 
 static int
@@ -555,6 +571,8 @@ cf_write_queue_finish (CfWriteQueueBatch *batch, const GError *failure, CfConnRe
       cf_mailbox_set_gone (batch->destination);
     else if (batch->destination != NULL)
       batch_publish (batch->destination, batch->reports[1], refs);
+    else
+      batch_note_destination (batch);
   }
 
   next = batch_mark_done (batch);

@@ -49,7 +49,7 @@ cf_store_select (CfSession *session, const char *name, gboolean claim_recent, Cf
   CfAccountId account = cf_session_get_account (session);
   g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
   g_autoptr (CfSnapshotReport) report
-      = known != NULL ? cf_mailbox_begin_report (known) : cf_snapshot_report_new (NULL, 0);
+      = known != NULL ? cf_mailbox_begin_report (known) : cf_mailbox_begin_first_report ();
   CfIndexQuery query = {
     .struct_size = sizeof query,
     .account = account,

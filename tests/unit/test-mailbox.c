@@ -1,5 +1,6 @@
 /* tests/unit/test-mailbox.c - mailboxes in the process: sharing, publishing, watching, staying in memory. */
 #include "mailbox/mailbox-private.h"
+#include "mailbox/unheard.h"
 #include "mailbox-model.h"
 
 static GString *woken; /* what was woken, in order: "5 6 " */
@@ -133,6 +134,94 @@ test_stale (Fixture *fixture, gconstpointer data)
   third = refresh (fixture->mailbox, fixture->model, 0);
   g_assert_false (cf_mailbox_is_stale (fixture->mailbox));
   cf_mailbox_unwatch (fixture->mailbox, 5);
+}
+
+/* A load of a mailbox that is not in memory, and what others do meanwhile: is it stale afterwards? */
+static gboolean
+is_stale_after (Model *model, void (*meanwhile) (Model *model))
+{
+  g_autoptr (CfSnapshotReport) report = cf_mailbox_begin_first_report ();
+  g_autoptr (CfMailbox) mailbox = NULL;
+  g_autoptr (CfSnapshot) snapshot = NULL, whole = NULL;
+  gboolean stale;
+
+  model_report (model, 0, FALSE, cf_snapshot_report_get_sink (report));
+  meanwhile (model);
+  mailbox = cf_mailbox_acquire (1, model->id);
+  snapshot = cf_mailbox_publish (mailbox, report, 0, NULL);
+  g_assert_nonnull (snapshot);
+  stale = cf_mailbox_is_stale (mailbox);
+  whole = refresh (mailbox, model, 0);
+  g_assert_false (cf_mailbox_is_stale (mailbox));
+  cf_mailbox_set_gone (mailbox); /* out of memory, for the next */
+  return stale;
+}
+
+static void
+meanwhile_nothing (Model *model)
+{
+}
+
+/* A COPY into it, by a session that found no such mailbox in memory. */
+static void
+meanwhile_news (Model *model)
+{
+  model_append (model, 0, 0);
+  cf_mailbox_changed_elsewhere (1, model->id, model->modseq);
+}
+
+static void
+meanwhile_news_of_all (Model *model)
+{
+  model_append (model, 0, 0);
+  cf_mailbox_changed_elsewhere (1, 0, 0);
+}
+
+static void
+meanwhile_news_of_any (Model *model)
+{
+  model_append (model, 0, 0);
+  cf_mailbox_changed_elsewhere (0, 0, 0);
+}
+
+static void
+meanwhile_no_news (Model *model)
+{
+  cf_mailbox_changed_elsewhere (1, model->id, model->modseq);
+  cf_mailbox_changed_elsewhere (1, model->id + 1, model->modseq + 1);
+  cf_mailbox_changed_elsewhere (2, model->id, model->modseq + 1);
+}
+
+/* An APPEND into it: its session has the mailbox for that time only, and no snapshot. */
+static void
+meanwhile_passing (Model *model)
+{
+  g_autoptr (CfMailbox) mailbox = cf_mailbox_acquire (1, model->id);
+
+  model_append (model, 0, 0);
+  cf_mailbox_note_modseq (mailbox, model->modseq, NULL, 0);
+}
+
+static void
+meanwhile_more_than_is_kept (Model *model)
+{
+  for (guint i = 0; i <= CF_UNHEARD_MAX; i++)
+    cf_mailbox_changed_elsewhere (2, 1000 + i, 1);
+}
+
+static void
+test_unheard (Fixture *fixture, gconstpointer data)
+{
+  Model *model = model_new (4);
+
+  g_assert_false (is_stale_after (model, meanwhile_nothing));
+  g_assert_true (is_stale_after (model, meanwhile_news));
+  g_assert_true (is_stale_after (model, meanwhile_news_of_all));
+  g_assert_true (is_stale_after (model, meanwhile_news_of_any));
+  g_assert_false (is_stale_after (model, meanwhile_no_news));
+  g_assert_true (is_stale_after (model, meanwhile_passing));
+  g_assert_true (is_stale_after (model, meanwhile_more_than_is_kept));
+  model_free (model);
 }
 
 static void
@@ -350,6 +439,7 @@ main (int argc, char **argv)
   ADD ("/core/mailbox/publish/overlap", test_overlap, NULL);
   ADD ("/core/mailbox/publish/corrupt", test_corrupt, NULL);
   ADD ("/core/mailbox/stale", test_stale, NULL);
+  ADD ("/core/mailbox/stale/unheard", test_unheard, NULL);
   ADD ("/core/mailbox/gone", test_gone, NULL);
   ADD ("/core/mailbox/gone/restored", test_restored, NULL);
   ADD ("/core/mailbox/gone/restored-without-snapshot", test_restored, "");

@@ -349,6 +349,34 @@ test_lost_destination (Fixture *fixture, gconstpointer data)
   assert_woken ("P15 C11 C12 ");
 }
 
+/* The destination comes into memory while the commit is under way, loaded from before it. */
+static void
+test_late_destination (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (CfSnapshotReport) report = cf_mailbox_begin_first_report ();
+  g_autoptr (CfWrite) copy = write_uids (CF_WRITE_COPY, 11, "1", 4, 0);
+  g_autoptr (CfMailbox) destination = NULL;
+  g_autoptr (CfSnapshot) snapshot = NULL;
+  CfWriteQueueBatch *batch;
+
+  model_append (store.source, 0, 0);
+  load (fixture->mailbox, store.source);
+  cf_write_queue_add (fixture->mailbox, copy);
+  batch = cf_write_queue_try_begin (fixture->mailbox);
+  model_report (store.destination, 0, FALSE, cf_snapshot_report_get_sink (report));
+  commit (cf_write_queue_batch_get (batch));
+  if (data != NULL) /* which of the two ends first */
+    cf_write_queue_finish (batch, NULL, 0);
+  destination = cf_mailbox_acquire (1, 4);
+  snapshot = cf_mailbox_publish (destination, report, 0, NULL);
+  if (data == NULL)
+    cf_write_queue_finish (batch, NULL, 0);
+
+  g_assert_cmpuint (cf_snapshot_get_n (snapshot), ==, 0);
+  g_assert_true (cf_mailbox_is_stale (destination));
+  assert_woken ("C11 ");
+}
+
 /* Before it is begun a cancelled write is dropped, and if its session was to commit, another is woken;
  * afterwards it is carried out, and nobody is woken for it. */
 static void
@@ -554,7 +582,8 @@ test_threads (void)
   model_free (store.destination);
 }
 
-#define ADD(path, func) g_test_add (path, Fixture, NULL, set_up, func, tear_down)
+#define ADD_WITH(path, func, data) g_test_add (path, Fixture, data, set_up, func, tear_down)
+#define ADD(path, func)            ADD_WITH (path, func, NULL)
 
 int
 main (int argc, char **argv)
@@ -565,6 +594,8 @@ main (int argc, char **argv)
   ADD ("/core/write-queue/groups", test_groups);
   ADD ("/core/write-queue/failure", test_failure);
   ADD ("/core/write-queue/lost-destination", test_lost_destination);
+  ADD_WITH ("/core/write-queue/late-destination/finished-first", test_late_destination, "");
+  ADD_WITH ("/core/write-queue/late-destination/loaded-first", test_late_destination, NULL);
   ADD ("/core/write-queue/cancel", test_cancel);
   ADD ("/core/write-queue/bounds", test_bounds);
   g_test_add_func ("/core/write-queue/threads", test_threads);
