@@ -10,6 +10,10 @@
 #include "imap/output.h"
 #include "imap/selected.h"
 #include "module/registry.h"
+#include "store/service.h"
+
+/* How long after a failure in the midst of a literal the store is asked again. */
+#define RETRY_MS 500
 
 typedef enum {
   PHASE_GATHER,
@@ -32,6 +36,8 @@ typedef struct {
   gboolean separate;         /* ... and something stands in it */
   gboolean flags_told;       /* ... and so do the flags, if they are to */
   CfFetchSpan span;
+  gint64
+      retry_until; /* the store has failed in the midst of a literal, and is asked again until then; 0: not */
   gboolean expunged; /* some messages' content was gone */
 } Fetch;
 
@@ -406,6 +412,22 @@ fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
   }
 }
 
+/* The store has failed in the midst of a literal. The client can be told nothing, but it can wait, as long as
+ * for one call. FALSE: it has. */
+static gboolean
+fetch_try_again (CfCommandCall *call, Fetch *self, GError **error)
+{
+  if (!g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE))
+    return FALSE;
+  if (self->retry_until == 0)
+    self->retry_until = cf_store_service_get_deadline (0);
+  if (g_get_monotonic_time () >= self->retry_until)
+    return FALSE;
+  g_clear_error (error);
+  cf_call_sleep (call, RETRY_MS);
+  return TRUE;
+}
+
 /* Ends a response that cannot be completed. In the midst of a literal there is no way to say so: the client
  * counts octets, and only the end of the connection tells it that they do not come. */
 static CfRun
@@ -413,6 +435,8 @@ fetch_give_up (CfCommandCall *call, Fetch *self, const CfMessage *message, GErro
 {
   CfSession *session = cf_call_get_session (call);
 
+  if (self->span.active && fetch_try_again (call, self, error))
+    return CF_RUN_WAIT;
   if (self->span.active) {
     cf_session_log_error (session, call->command->name, *error);
     session->closing = TRUE;
@@ -449,6 +473,8 @@ fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GErro
     run = fetch_write_spans (call, self, message, error);
   if (run == CF_RUN_ERROR)
     return fetch_give_up (call, self, message, error);
+  if (run != CF_RUN_WAIT)
+    self->retry_until = 0;
   if (run == CF_RUN_DONE)
     self->opened = FALSE;
   return run;
@@ -511,6 +537,9 @@ cmd_fetch (CfCommandCall *call, GError **error)
     if (!fetch_parse (call, self, error))
       return CF_RUN_ERROR;
   }
+  if (call->wake_at != 0 && !cf_call_has_slept (call))
+    return CF_RUN_WAIT;
+  call->wake_at = 0;
   for (;;) {
     CfRun run = fetch_advance (call, self, error);
 

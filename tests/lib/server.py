@@ -107,6 +107,10 @@ class Server:
             time.sleep(0.01)
         raise ServerError(f'the configuration was not read again: {self.log()}')
 
+    def reconfigure_at_start(self):
+        """Writes the configuration as .groups now has it; for the next start."""
+        self._write_config()
+
     # ---- The process ----
 
     def _environment(self):

@@ -263,6 +263,81 @@ def faults_at_random(build):
         disk.close()
 
 
+def crashes_with_faults(build):
+    """The disk fails for good, and then the process dies. (Not a failing sync: what it leaves behind may come to life
+    again, as the answer said that the outcome is unknown.)"""
+    disk = Disk(build)
+    try:
+        storm = Storm(disk.server)
+
+        def until():
+            time.sleep(storm.random.uniform(0.1, 0.4))
+            fault = storm.random.choice([fault for fault in FAULTS if fault != 'sync error'])
+            disk.disk(f'{fault} {storm.random.randint(1, 100)} 1000000')
+            time.sleep(storm.random.uniform(0, 0.3))
+            disk.server.process.kill()
+            disk.server.process.wait()
+            disk.control.close()
+
+        for _ in range(50 if MODE == 'long' else 4):
+            storm.run(until, tolerant=True)
+            disk.server.restart()
+            disk.control = disk.server.client()
+            storm.verify()
+        print(f'# {storm.count()} commands confirmed, {sum(writer.refused for writer in storm.writers)} refused, '
+              f'seed {storm.seed}')
+    finally:
+        disk.close()
+
+
+def starts(build):
+    """Opening a store, a new one and one with mail in its log: it works, or it is said what does not."""
+    met = 0
+    with Server(build, 'sqlite', modules=['failing-disk'], users=['alice']) as server:
+        path = server.folder / 'store.db'
+        server.process.kill()
+        server.process.wait()
+        for fault in FAULTS:
+            for fresh in True, False:
+                for n in numbers():
+                    if fresh:
+                        for name in server.folder.glob('store.db*'):
+                            name.unlink()
+                    server.groups['failing-disk'] = {'fault': f'{fault} {n} 1'}
+                    server.reconfigure_at_start()
+                    if not start_with_fault(server, path, fresh):
+                        break
+                    met += 1
+    assert met > 20, 'hardly a fault was met'
+    print(f'# {met} faults met')
+
+
+def start_with_fault(server, path, fresh):
+    """Whether the fault was met; afterwards there is a store with one account, and a log."""
+    begin = len(server.log())
+    try:
+        server.restart()
+    except ServerError as error:
+        assert 'Cannot serve: ' in server.log()[begin:], error
+        met = True
+        server.groups['failing-disk'] = {}
+        server.reconfigure_at_start()
+        server.restart()
+    else:
+        with server.client() as control:
+            met = control.ok('XDISK "hits"').lines()[0].split()[2] != b'0'
+            control.ok('XDISK none')
+    assert path.exists()
+    if fresh:
+        tap.wait_until(lambda: server.control('user', 'add', 'alice', '--password-stdin',
+                                              stdin=PASSWORD).returncode == 0, 'an account is added', 10)
+    tap.wait_until(lambda: works(server, 'alice'), 'the store is used', 10)
+    assert not server.control('check').stdout
+    server.process.kill()
+    server.process.wait()
+    return met
+
+
 def works(server, user='a0'):
     with server.client() as client:
         return client.command(f'LOGIN {user} "{PASSWORD}"').status == 'OK'
@@ -359,6 +434,8 @@ def main():
     with ThreadPoolExecutor(8) as pool:
         cases = [(name, pool.submit(function).result) for name, function in (
             *sweeps(build),
+            ('starts', lambda: starts(build)),
+            ('storm/faults-and-crashes', lambda: crashes_with_faults(build)),
             ('storm/faults', lambda: faults_at_random(build)),
             ('storm/full-file-system', lambda: full_file_system(build)),
             ('storm/full-by-quota', lambda: full_by_quota(build)),

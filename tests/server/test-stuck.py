@@ -26,6 +26,8 @@ from server import PASSWORD, Server, ServerError  # noqa: E402  pylint: disable=
 SMALL = b'From: a@example.org\r\nSubject: Small\r\n\r\nSome words\r\n'
 LARGE = b'Subject: Large\r\nContent-Type: application/octet-stream\r\n\r\n' + b'0123456789abcde\n' * 10000
 HUGE = b'Subject: Huge\r\n\r\n' + b'0123456789abcde\n' * 40000
+# Two reads of the store bring all but the last octets, which are fewer than those of a tagged response.
+SHORT_TAIL = b'Subject: x\r\n\r\n' + b'y' * (2 * 128 * 1024 + 10 - 14)
 APPEND = ['APPEND other ', (SMALL,)]
 
 SLOTS = {
@@ -210,17 +212,34 @@ class Stuck:
 
     def in_a_literal(self):
         """Nothing can be said in the midst of a literal: it goes on when the store does."""
-        with self.session() as client, self.session() as bystander:
+        with self.session() as client, self.session() as bystander, ThreadPoolExecutor(1) as reading:
             assert client.append('other', HUGE).status == 'OK'
             client.ok('SELECT other')
-            self.fault('read done-hold 3 1')
-            tag = client.send('FETCH 2 BODY.PEEK[]')
+            self.fault('read done-hold 3')
+            answer = reading.submit(client.command, 'FETCH 2 BODY.PEEK[]')
             tap.wait_until(lambda: self.held() == 1, 'the call is held')
             time.sleep(1.5)  # longer than the deadline, which nothing tells of
             self.bystander_works(bystander)
+            assert not answer.done()
             self.fault('none')
-            result = client.wait(tag)
+            result = answer.result()
             assert result.status == 'OK' and result.literals() == [HUGE], result
+
+    def literal_ends(self, message):
+        """In the midst of a literal the store does not come back: the client learns it by the end of the connection,
+        and by nothing that it could take for the octets."""
+        user = self.session()
+        with user as client:
+            assert client.append('other', message).status == 'OK'
+            client.ok('SELECT other')
+            self.fault('read unavailable 3')
+            result = client.command('FETCH 2 BODY.PEEK[]')
+            assert result.status == 'BYE' and result.untagged == [], result
+        self.fault('none')
+        with self.server.client() as again:
+            tap.wait_until(lambda: again.command(f'LOGIN {user.user} "{PASSWORD}"').status == 'OK', 'a login', 10)
+            again.ok('SELECT other')
+            assert again.ok('FETCH 2 BODY.PEEK[]').literals() == [message]
 
     def job(self):
         """A check that is stuck keeps no worker when nobody waits for it any more."""
@@ -255,6 +274,8 @@ CASES = {
     'every-slot': Stuck.every_slot,
     'same-mailbox': Stuck.same_mailbox,
     'in-a-literal': Stuck.in_a_literal,
+    'literal-ends': lambda stuck: stuck.literal_ends(HUGE),
+    'literal-ends/near-its-end': lambda stuck: stuck.literal_ends(SHORT_TAIL),
     'job': Stuck.job,
 }
 

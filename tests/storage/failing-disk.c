@@ -6,7 +6,11 @@
  *   C: a1 XDISK "write full 3"          the third write from now on; "write full 3 10": ten from there
  *   C: a2 XDISK "quota 3000000"         no file grows beyond; 0: any may
  *   C: a3 XDISK "none"
- *   S: * XDISK 7                        how many calls have been counted for the fault
+ *   C: a4 XDISK "hits"                  changes nothing; the answer: how many calls met the fault there is
+ *   S: * XDISK 1
+ *
+ * Otherwise the answer is how many calls have been counted for the fault. [failing-disk] fault is one from
+ * the start.
  */
 #include <coffer/module.h>
 #include <sqlite3.h>
@@ -70,6 +74,18 @@ disk_obey (const char *text, GError **error)
   return disk_set_run (words, error);
 }
 
+static struct {
+  char *fault;
+} config;
+
+static const CfConfigKey keys[] = {
+  { .name = "fault",
+    .type = CF_CONFIG_STRING,
+    .default_text = "",
+    .help = "A fault from the start: OPERATION error|full [N [TIMES]]",
+    .offset = 0 },
+};
+
 static CfRun
 cmd_xdisk (CfCommandCall *call, GError **error)
 {
@@ -77,7 +93,13 @@ cmd_xdisk (CfCommandCall *call, GError **error)
   g_autofree char *text = NULL;
 
   if (!cf_input_space (input, error) || !cf_input_astring (input, &text, error)
-      || !cf_input_end (input, error) || !disk_obey (text, error))
+      || !cf_input_end (input, error))
+    return CF_RUN_ERROR;
+  if (g_str_equal (text, "hits")) {
+    cf_output_printf (cf_call_get_output (call), "* XDISK %" G_GUINT64_FORMAT "\r\n", fault_vfs_get_hits ());
+    return CF_RUN_DONE;
+  }
+  if (!disk_obey (text, error))
     return CF_RUN_ERROR;
   cf_output_printf (cf_call_get_output (call), "* XDISK %" G_GUINT64_FORMAT "\r\n", fault_vfs_get_calls ());
   return CF_RUN_DONE;
@@ -91,6 +113,10 @@ static gboolean
 failing_disk_init (CfRegistrar *registrar, GError **error)
 {
   fault_vfs_register ();
+  if (!cf_registrar_add_config (registrar, "failing-disk", keys, &config, error))
+    return FALSE;
+  if (config.fault != NULL && *config.fault != '\0' && !disk_obey (config.fault, error))
+    return FALSE;
   return cf_registrar_add_commands (registrar, commands, error);
 }
 

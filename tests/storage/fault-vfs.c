@@ -19,7 +19,7 @@ typedef struct {
 static struct {
   GMutex lock;
   FaultRun run;
-  guint64 calls, quota;
+  guint64 calls, hits, quota;
 } faults;
 
 #define REAL(file) (((FaultFile *) (file))->real)
@@ -44,7 +44,7 @@ fault_vfs_set_run (const FaultRun *run)
   g_mutex_lock (&faults.lock);
   faults.run = run != NULL ? *run : (FaultRun){ 0 };
   if (run != NULL)
-    faults.calls = 0;
+    faults.calls = faults.hits = 0;
   g_mutex_unlock (&faults.lock);
 }
 
@@ -54,6 +54,14 @@ fault_vfs_get_calls (void)
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&faults.lock);
 
   return faults.calls;
+}
+
+guint64
+fault_vfs_get_hits (void)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&faults.lock);
+
+  return faults.hits;
 }
 
 void
@@ -73,9 +81,10 @@ fault_meet (FaultOps op)
   if ((faults.run.ops & op) == 0)
     return SQLITE_OK;
   faults.calls++;
-  return faults.calls >= faults.run.first && faults.calls - faults.run.first < faults.run.times
-             ? faults.run.code
-             : SQLITE_OK;
+  if (faults.calls < faults.run.first || faults.calls - faults.run.first >= faults.run.times)
+    return SQLITE_OK;
+  faults.hits++;
+  return faults.run.code;
 }
 
 static gboolean

@@ -47,6 +47,8 @@ void fault_vfs_register (void);
 void fault_vfs_set_run (const FaultRun *run);
 /* How many calls have counted for the present run, or the last one. */
 guint64 fault_vfs_get_calls (void);
+/* ... and how many of them have failed. */
+guint64 fault_vfs_get_hits (void);
 /* The disk is full when a file would become longer than this; 0: it has room. Any thread. */
 void fault_vfs_set_quota (guint64 octets);
 

@@ -203,11 +203,86 @@ test_probe (void)
   close (fds[1]);
 }
 
+/* ---- Calls that block too long ---- */
+
+static _Atomic int n_lent, n_told;
+static _Atomic gboolean may_lend;
+
+static gboolean
+late_lend (CfConn *conn, gpointer data)
+{
+  atomic_fetch_add (&n_lent, 1);
+  return atomic_load (&may_lend);
+}
+
+static void
+late_tell (CfConn *conn, gpointer data)
+{
+  g_assert_cmpint (cf_net_get_worker_index (), ==, -1);
+  atomic_fetch_add (&n_told, 1);
+  cf_conn_write_string (conn, data);
+}
+
+/* Blocks as long as its line says, in microseconds, with a deadline of 1 ms, and says what came of it. */
+static CfRun
+late_run (CfConn *conn, gpointer session, guint reasons)
+{
+  static const CfConnLate late = { late_lend, late_tell };
+  gsize length;
+  guint8 *line = cf_conn_peek (conn, &length);
+  gint64 blocks = length > 0 ? g_ascii_strtoll ((const char *) line, NULL, 10) : 0;
+  gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  if (length == 0)
+    return CF_RUN_DONE;
+  cf_conn_consume (conn, length);
+  cf_conn_set_late (conn, &late, (gpointer) "late\n");
+  cf_net_block (g_get_monotonic_time () + 1000);
+  if (blocks < 0) /* until told */
+    while (atomic_load (&n_told) == 0 && g_get_monotonic_time () < end)
+      g_usleep (1000);
+  else
+    g_usleep ((gulong) blocks);
+  cf_conn_write_string (conn, cf_net_unblock () ? "told\n" : "in time\n");
+  cf_conn_write_string (conn, cf_net_is_late () ? "is late\n" : "is not\n");
+  cf_net_block (g_get_monotonic_time () - 1); /* once told, never again */
+  g_assert_false (cf_net_unblock ());
+  return CF_RUN_DONE;
+}
+
+static void
+test_late (void)
+{
+  const CfProtocol protocol
+      = { .name = "late", .opened = line_opened, .run = late_run, .closed = line_closed };
+  CfNetConfig config = { .workers = 2 };
+  g_autoptr (CfNet) net = net_new_started (&config);
+  int fd = client_new_pair (net, &protocol, FALSE, NULL);
+
+  atomic_store (&may_lend, TRUE);
+  client_send (fd, "-1\n");
+  WAIT_UNTIL (n_told == 1);
+  ASSERT_LINE (fd, "late");
+  ASSERT_LINE (fd, "told");
+  ASSERT_LINE (fd, "is late");
+  g_assert_cmpint (n_told, ==, 1);
+
+  atomic_store (&may_lend, FALSE);
+  client_send (fd, "400000\n"); /* longer than the sweep takes */
+  WAIT_UNTIL (n_lent == 3);
+  ASSERT_LINE (fd, "in time");
+  ASSERT_LINE (fd, "is not");
+  g_assert_cmpint (n_told, ==, 1);
+  g_assert_cmpint (n_lent, ==, 3);
+  close (fd);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/net/loop/workers/have-their-data", test_workers);
+  g_test_add_func ("/core/net/loop/late/is-told-once", test_late);
   g_test_add_func ("/core/net/loop/drain", test_drain);
   g_test_add_func ("/core/net/loop/stop-closes-all", test_stop_closes_all);
   g_test_add_func ("/core/net/loop/foreach", test_foreach);
