@@ -247,6 +247,7 @@ cf_control_user_add (CfControl *control, char **args, GError **error)
 {
   g_autofree char *name = cf_control_normalise (args[0], error);
   g_autoptr (GArray) credentials = NULL;
+  g_autoptr (GError) undo_error = NULL;
   Account created = { 0 };
 
   if (name == NULL)
@@ -260,7 +261,7 @@ cf_control_user_add (CfControl *control, char **args, GError **error)
     log_done (control, name, "Account added");
     return TRUE;
   }
-  if (!account_delete (control, &created, NULL))
+  if (!account_delete (control, &created, &undo_error))
     g_prefix_error (error, "The account was made, but is not complete: ");
   return FALSE;
 }

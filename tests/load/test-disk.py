@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
 from server import PASSWORD, Server, ServerError  # noqa: E402  pylint: disable=wrong-import-position
-from storm import Refused, Storm  # noqa: E402  pylint: disable=wrong-import-position
+from storm import Refused, Storm, make_message  # noqa: E402  pylint: disable=wrong-import-position
 
 MODE = os.environ.get('COFFER_TESTS', 'default')
 EVERY = MODE == 'long' or '--every' in sys.argv
@@ -179,20 +179,58 @@ class Sweep(Disk):
     def visible(result):
         return [line for line in result.lines() if b'RECENT' not in line]
 
+    def litter(self):
+        """Something for collection: messages that are gone, with parts that are their own, and a mailbox."""
+        self.ballast.ok('CREATE junk')
+        for box in 'junk', 'INBOX':
+            self.writer.made += 1
+            assert self.ballast.append(box, make_message(f'junk.{self.writer.made}', 'large')).status == 'OK'
+            assert self.ballast.append(box, make_message(f'junk.{self.writer.made}', 'small')).status == 'OK'
+        self.ballast.ok('DELETE junk')
+        self.ballast.ok('STORE 21:* +FLAGS.SILENT (\\Deleted)')
+        self.ballast.ok('EXPUNGE')
+
+    def connect(self):
+        for client in self.control, self.ballast, self.writer.client:
+            client.close()
+        self.control = self.server.client()
+        self.ballast = self.server.client('ballast')
+        self.ballast.ok('SELECT INBOX')
+        self.writer.client = self.server.client(self.writer.account)
+
     def operator(self, fault, n, arguments):
         """cofferctl: done, or an error in words."""
         self.available()
+        self.litter()
         self.writer.made += 1
-        arguments = [part.format(folder=self.server.folder, n=self.writer.made) for part in arguments]
+        user = f'u{self.writer.made}'
+        arguments = [part.format(folder=self.server.folder, user=user) for part in arguments]
+        if arguments[:2] == ['user', 'delete']:
+            self.server.add_user(user)
+            with self.server.client(user) as client:
+                assert client.append('INBOX', make_message(user, 'large')).status == 'OK'
         self.cool()
         self.disk(f'{fault} {n} 1')
         result = self.server.control(*arguments, stdin=PASSWORD + '\n')
+        if arguments[0] == 'restored':
+            self.connect()
         met = self.disk('none') >= n
         self.available()
         assert result.returncode == 0 or (met and result.stderr.strip()), result
-        if result.returncode == 0 and arguments[:2] == ['user', 'add']:
-            self.server.client(arguments[2]).close()
+        if arguments[0] == 'user' and user in arguments:
+            self.check_user(arguments, user, result.returncode == 0)
         return met
+
+    def check_user(self, arguments, user, done):
+        """What was confirmed holds; what failed can be done again, unless it was done after all."""
+        if not done:
+            result = self.server.control(*arguments, stdin=PASSWORD + '\n')
+            assert result.returncode == 0 or 'There is' in result.stderr, result
+            if arguments[1] == 'add':  # it may have been half made, as the error said
+                assert self.server.control('passwd', user, '--password-stdin', stdin=PASSWORD + '\n').returncode == 0
+        with self.server.client() as client:
+            result = client.command(f'LOGIN {user} "{PASSWORD}"')
+            assert result.status == ('OK' if arguments[1] == 'add' else 'NO'), result
 
     def run(self, fault, attempt):
         for n in numbers():
@@ -232,9 +270,11 @@ def sweeps(build):
                lambda c=command: sweep(build, lambda self, fault, n: self.read(fault, n, c)))
     if EVERY:  # each fault costs two waits of a second for the next probe
         yield 'sweep/reconnect', lambda: sweep(build, Sweep.reconnect)
-    for arguments in (['user', 'add', 'u{n}', '--password-stdin'], ['passwd', 'a0', '--password-stdin'], ['collect'],
-                      ['check'], ['backup', '{folder}/backup{n}']):
-        yield (f'sweep/cofferctl-{"-".join(arguments[:2]) if arguments[0] == "user" else arguments[0]}',
+    for arguments in (['user', 'add', '{user}', '--password-stdin'], ['user', 'delete', '{user}'],
+                      ['user', 'disable', 'a0'], ['user', 'list'], ['address', 'add', 'a0', '{user}@example.org'],
+                      ['passwd', 'a0', '--password-stdin'], ['collect'], ['check'],
+                      ['backup', '{folder}/backup.{user}'], ['restored', '--yes']):
+        yield (f'sweep/cofferctl-{"-".join(word for word in arguments if word.isalpha())}',
                lambda a=arguments: sweep(build, lambda self, fault, n: self.operator(fault, n, a)))
 
 
@@ -377,6 +417,9 @@ def full_by_quota(build):
                 client.ok('FETCH 1:* BODY.PEEK[]')
                 assert client.append('INBOX', b'x' * 4000000).text.startswith('[LIMIT]')
         assert not disk.server.control('check').stdout
+        for n in range(5):
+            result = disk.server.control('user', 'add', f'new{n}', '--password-stdin', stdin=PASSWORD)
+            assert result.returncode == 0 or 'full' in result.stderr, result
         disk.disk('quota 0')
         finish_storm(disk, storm)
     finally:
