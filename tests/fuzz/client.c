@@ -12,6 +12,7 @@
 
 #define MAX_FILLER (2 << 20) /* octets; more than any literal or refused input takes */
 #define FILLERS    100       /* lines at a time */
+#define MAX_WAITS  10 /* for a failed login to be told, which takes no longer; autologout takes longer */
 
 typedef struct {
   guint64 offset; /* where its output begins */
@@ -215,6 +216,7 @@ void
 client_check_alive (Client *client)
 {
   gsize sent = 0;
+  guint waits = 0;
 
   net_double_set_stalled (client->conn, FALSE);
   client_settle (client);
@@ -223,9 +225,10 @@ client_check_alive (Client *client)
     send_fillers (client, n);
     sent += n * 10;
     client_settle (client);
-    /* A failed login is held back. */
-    if (net_double_is_waiting (client->conn))
+    if (net_double_is_waiting (client->conn)) {
+      FUZZ_CHECK (++waits <= MAX_WAITS, "waits for nothing: %s", client_get_last_line (client));
       net_double_pass_time (16000);
+    }
     client_settle (client);
   }
   FUZZ_CHECK (net_double_is_open (client->conn) || net_double_is_cut (client->conn)
