@@ -27,8 +27,12 @@ plan_get_stage (const CfSearchNode *node)
     return (((const CfSearchKey *) node->key)->needs & CF_NEED_FACTS) != 0 ? SEARCH_STAGE_FACTS
                                                                            : SEARCH_STAGE_INDEX;
   default:
-    for (guint i = 0; node->children != NULL && i < node->children->len; i++)
-      stage = MAX (stage, plan_get_stage (g_ptr_array_index (node->children, i)));
+    /* MAX() would evaluate its argument twice, and that at every level. */
+    for (guint i = 0; node->children != NULL && i < node->children->len; i++) {
+      SearchStage child = plan_get_stage (g_ptr_array_index (node->children, i));
+
+      stage = MAX (stage, child);
+    }
     return stage;
   }
 }
@@ -53,8 +57,6 @@ plan_add_body_needle (SearchPlan *plan, const char *folded, GError **error)
 static gboolean
 plan_add_texts (SearchPlan *plan, const CfSearchNode *node, GError **error)
 {
-  SearchStage stage = plan_get_stage (node);
-
   plan->n_nodes++;
   for (guint i = 0; node->children != NULL && i < node->children->len; i++)
     if (!plan_add_texts (plan, g_ptr_array_index (node->children, i), error))
@@ -64,7 +66,7 @@ plan_add_texts (SearchPlan *plan, const CfSearchNode *node, GError **error)
     char *folded = search_fold (node->text != NULL ? node->text : "", -1);
 
     g_hash_table_insert (plan->texts, (gpointer) node, folded);
-    if (stage == SEARCH_STAGE_BODY)
+    if (plan_get_stage (node) == SEARCH_STAGE_BODY)
       return plan_add_body_needle (plan, folded, error);
   }
   return TRUE;
@@ -269,18 +271,23 @@ static SearchMatch
 match_node (const SearchPlan *plan, const CfSearchNode *node, SearchSubject *subject)
 {
   guint n = node->children != NULL ? node->children->len : 0;
-  SearchMatch match;
+  SearchMatch match,
+      child; /* not inside MIN() and MAX(), which evaluate twice, so that trees would take exponential time */
 
   switch (node->kind) {
   case CF_SEARCH_AND:
     match = SEARCH_YES;
-    for (guint i = 0; i < n && match != SEARCH_NO; i++)
-      match = MIN (match, match_node (plan, g_ptr_array_index (node->children, i), subject));
+    for (guint i = 0; i < n && match != SEARCH_NO; i++) {
+      child = match_node (plan, g_ptr_array_index (node->children, i), subject);
+      match = MIN (match, child);
+    }
     return match;
   case CF_SEARCH_OR:
     match = SEARCH_NO;
-    for (guint i = 0; i < n && match != SEARCH_YES; i++)
-      match = MAX (match, match_node (plan, g_ptr_array_index (node->children, i), subject));
+    for (guint i = 0; i < n && match != SEARCH_YES; i++) {
+      child = match_node (plan, g_ptr_array_index (node->children, i), subject);
+      match = MAX (match, child);
+    }
     return match;
   case CF_SEARCH_NOT:
     return SEARCH_YES - match_node (plan, g_ptr_array_index (node->children, 0), subject);

@@ -1836,20 +1836,25 @@ static Match
 search_match (const CfSearchNode *node, const Message *message)
 {
   guint n = node->children != NULL ? node->children->len : 0;
-  Match match;
+  Match match,
+      child; /* not inside MIN() and MAX(), which evaluate twice, so that trees would take exponential time */
 
   switch (node->kind) {
   case CF_SEARCH_ALL:
     return MATCH_YES;
   case CF_SEARCH_AND:
     match = MATCH_YES;
-    for (guint i = 0; i < n && match != MATCH_NO; i++)
-      match = MIN (match, search_match (node->children->pdata[i], message));
+    for (guint i = 0; i < n && match != MATCH_NO; i++) {
+      child = search_match (node->children->pdata[i], message);
+      match = MIN (match, child);
+    }
     return match;
   case CF_SEARCH_OR:
     match = MATCH_NO;
-    for (guint i = 0; i < n && match != MATCH_YES; i++)
-      match = MAX (match, search_match (node->children->pdata[i], message));
+    for (guint i = 0; i < n && match != MATCH_YES; i++) {
+      child = search_match (node->children->pdata[i], message);
+      match = MAX (match, child);
+    }
     return match;
   case CF_SEARCH_NOT:
     return MATCH_YES - search_match (node->children->pdata[0], message);

@@ -355,6 +355,24 @@ test_many_keys (void)
   world_clear ();
 }
 
+/* Nor does it grow with each level of keys within keys but by that level. */
+static void
+test_nested_keys (void)
+{
+  static const CfSearchKind kinds[] = { CF_SEARCH_AND, CF_SEARCH_OR };
+
+  for (guint i = 0; i < 3; i++)
+    world_add (plain, sizeof plain - 1);
+  for (guint k = 0; k < G_N_ELEMENTS (kinds); k++) {
+    CfSearchNode *tree = node_text (CF_SEARCH_HEADER, "Subject", "nosuch");
+
+    for (guint i = 0; i < 400; i++)
+      tree = node_of (kinds[k], tree, node_text (CF_SEARCH_BODY, NULL, "nosuch"));
+    assert_search (node_of (CF_SEARCH_NOT, tree, NULL), "10,20,30");
+  }
+  world_clear ();
+}
+
 static void
 test_empty (void)
 {
@@ -551,6 +569,7 @@ main (int argc, char **argv)
   g_test_add_func ("/search/index", test_index);
   g_test_add_func ("/search/bounds", test_bounds);
   g_test_add_func ("/search/many-keys", test_many_keys);
+  g_test_add_func ("/search/nested-keys", test_nested_keys);
   g_test_add_func ("/search/empty", test_empty);
   g_test_add_func ("/search/facts", test_facts);
   g_test_add_func ("/search/bodies", test_bodies);
