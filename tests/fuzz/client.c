@@ -8,6 +8,7 @@
 #include "fuzz.h"
 #include "imap/session.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_FILLER (2 << 20) /* octets; more than any literal or refused input takes */
@@ -118,6 +119,8 @@ client_read (Client *client)
 {
   g_autoptr (GByteArray) received = net_double_take (client->conn);
 
+  if (g_getenv ("FUZZ_SHOW") != NULL)
+    fwrite (received->data, 1, received->len, stderr);
   responses_feed (&client->responses, received->data, received->len);
 }
 
