@@ -26,12 +26,15 @@ class Refused(Exception):
 
 
 def make_message(name, kind):
-    """'small', or 'large': with a part that is kept apart; some of these parts are the same in many messages."""
+    """'small', or 'large': with a part that is kept apart; some of these parts are the same in many messages. 'huge':
+    with one that takes several commits."""
     noise = random.Random(name)
     header = f'From: storm@example.org\r\nX-Id: {name}\r\nSubject: {kind}\r\n'
     if kind == 'small':
         return f'{header}\r\n{noise.randbytes(noise.randrange(1, 1500)).hex()}\r\n'.encode()
-    part = random.Random(noise.randrange(4)).randbytes(40 * 1024).hex()
+    part = (noise if kind == 'huge' else random.Random(noise.randrange(4))).randbytes(40 * 1024).hex()
+    if kind == 'huge':
+        part *= 80
     return (f'{header}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{name}\r\n'
             f'--b\r\nContent-Type: application/octet-stream\r\n\r\n{part}\r\n--b--\r\n').encode()
 

@@ -44,6 +44,8 @@ WRITES = {
     'close': lambda writer: writer.remove('CLOSE'),
     'tree': lambda writer: writer.tree(),
 }
+if EVERY:
+    WRITES['append-huge'] = lambda writer: writer.append(['huge'])
 READS = ['SELECT box', 'EXAMINE INBOX', 'FETCH 1:* BODY.PEEK[]', 'FETCH 1:* (ENVELOPE BODYSTRUCTURE)',
          'SEARCH BODY e1', 'SEARCH SUBJECT small', 'STATUS box (MESSAGES UIDNEXT)', 'LIST "" *', 'LSUB "" *',
          'SUBSCRIBE box', 'FETCH 1:2 BODY[]']
