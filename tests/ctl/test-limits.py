@@ -286,6 +286,7 @@ class Limits:
         self.wait_empty()
 
     def who_by(self):
+        self.limit()
         with self.server.client('ann'), self.server.client('ann'), self.server.client('bob'), self.server.client():
             result = self.server.control('who', '--by', 'user')
             assert result.stdout.split() == ['2', 'ann', '1', '-', '1', 'bob'], result
