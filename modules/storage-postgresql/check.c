@@ -1,7 +1,8 @@
 /* storage-postgresql/check.c - verifying the store while it serves.
  *
  * Two looks: invariants, as queries that list what breaks them, and every stored octet against its hash. Each
- * query sees one moment of its own, so that a long check keeps nothing from being vacuumed for long.
+ * query sees one moment of its own, so that a long check keeps nothing from being vacuumed for long. In the
+ * invariants $1 is the account, 0 for all.
  */
 #include "store.h"
 
@@ -14,6 +15,7 @@ typedef struct {
   CfFindingFunc finding;
   CfProgressFunc progress;
   gpointer user_data;
+  gint64 account;      /* 0: all */
   guint64 done, total; /* octets */
 } Check;
 
@@ -22,50 +24,57 @@ static const char *const invariants[] = {
   "select format('mailbox %s: its counts are not those of its messages', m.id) from coffer.mailbox m"
   " left join (select account, mailbox, count(*) as messages, sum(size) as octets,"
   "   count(*) filter (where flags & 8 = 0) as unseen, count(*) filter (where flags & 4 <> 0) as deleted"
-  "   from coffer.placement group by account, mailbox) p on p.account = m.account and p.mailbox = m.id"
-  " where (m.messages, m.octets, m.unseen, m.deleted) is distinct from"
+  "   from coffer.placement where $1::bigint in (0, account) group by account, mailbox) p"
+  "   on p.account = m.account and p.mailbox = m.id"
+  " where $1::bigint in (0, m.account) and (m.messages, m.octets, m.unseen, m.deleted) is distinct from"
   "   (coalesce(p.messages, 0), coalesce(p.octets, 0), coalesce(p.unseen, 0), coalesce(p.deleted, 0))",
 
   "select format('mailbox %s: UID %s is not below UIDNEXT, or its MODSEQ above the highest', m.id, p.uid)"
   " from coffer.mailbox m join coffer.placement p on p.account = m.account and p.mailbox = m.id"
-  " where p.uid >= m.uid_next or p.modseq > m.highest_modseq",
+  " where $1::bigint in (0, m.account) and (p.uid >= m.uid_next or p.modseq > m.highest_modseq)",
 
   "select format('mailbox %s: UIDVALIDITY is above the last of its account', m.id) from coffer.mailbox m"
-  " join coffer.account a on a.id = m.account where m.uid_validity > a.last_uid_validity",
+  " join coffer.account a on a.id = m.account"
+  " where $1::bigint in (0, m.account) and m.uid_validity > a.last_uid_validity",
 
   "select distinct format('placements in mailbox %s, which does not exist', p.mailbox) from coffer.placement "
   "p"
-  " where not exists (select from coffer.mailbox m where m.id = p.mailbox and m.account = p.account)"
+  " where $1::bigint in (0, p.account)"
+  " and not exists (select from coffer.mailbox m where m.id = p.mailbox and m.account = p.account)"
   " and not exists (select from coffer.dead_mailbox d where d.mailbox = p.mailbox and d.account = p.account)"
   " and not exists (select from coffer.account a where a.id = p.account and a.dying)",
 
   "select format('mailbox %s: UID %s has no content', p.mailbox, p.uid) from coffer.placement p"
-  " left join coffer.content c on c.id = p.content and c.account = p.account where c.id is null",
+  " left join coffer.content c on c.id = p.content and c.account = p.account"
+  " where $1::bigint in (0, p.account) and c.id is null",
 
   "select format('content %s: placed and unplaced, or neither', c.id) from coffer.content c"
-  " where (c.unplaced_since is null)"
+  " where $1::bigint in (0, c.account) and (c.unplaced_since is null)"
   "   <> exists (select from coffer.placement p where p.account = c.account and p.content = c.id)"
   " and not exists (select from coffer.account a where a.id = c.account and a.dying)",
 
   "select format('content %s: has no facts', c.id) from coffer.content c"
-  " left join coffer.content_facts f on f.account = c.account and f.content = c.id where f.content is null",
+  " left join coffer.content_facts f on f.account = c.account and f.content = c.id"
+  " where $1::bigint in (0, c.account) and f.content is null",
 
   "select format('content %s: its chunks do not make up its inline octets', c.id) from coffer.content c"
   " left join (select account, content, sum(octet_length(data)) as octets from coffer.content_chunk"
-  "   group by account, content) k on k.account = c.account and k.content = c.id"
-  " where c.inline_octets <> coalesce(k.octets, 0)",
+  "   where $1::bigint in (0, account) group by account, content) k"
+  "   on k.account = c.account and k.content = c.id"
+  " where $1::bigint in (0, c.account) and c.inline_octets <> coalesce(k.octets, 0)",
 
   "select format('content %s: its segments do not make it up', c.id) from coffer.content c"
   " left join (select account, content, sum(length) as octets from coffer.content_segment"
-  "   group by account, content) s on s.account = c.account and s.content = c.id"
-  " where c.octets <> coalesce(s.octets, c.inline_octets)",
+  "   where $1::bigint in (0, account) group by account, content) s"
+  "   on s.account = c.account and s.content = c.id"
+  " where $1::bigint in (0, c.account) and c.octets <> coalesce(s.octets, c.inline_octets)",
 
   "select format('content %s: object %s is not there, or too short', s.content, s.object)"
   " from coffer.content_segment s left join coffer.object o on o.id = s.object where s.object is not null"
-  " and (o.sha256 is null or s.source_offset + s.length > o.length)",
+  " and $1::bigint in (0, s.account) and (o.sha256 is null or s.source_offset + s.length > o.length)",
 
   "select format('object %s: unused, and not known to be', o.id) from coffer.object o"
-  " where o.unused_since is null"
+  " where $1::bigint = 0 and o.unused_since is null"
   " and not exists (select from coffer.content_segment s where s.object = o.id)",
 };
 
@@ -87,7 +96,7 @@ check_invariants (Check *check, GError **error)
     /* Here whole tables are read. */
     pg_params (check->pg);
     pg_send_text (check->pg, "select set_config('enable_seqscan', 'on', true)", NULL, NULL);
-    pg_params (check->pg);
+    params_int8 (pg_params (check->pg), check->account);
     pg_send_text (check->pg, invariants[i], check_take_finding, check);
     if (!pg_run (check->pg, error))
       return FALSE;
@@ -107,7 +116,7 @@ check_count (Check *check, GError **error)
 {
   if (!pg_begin (check->pg, check->call, PG_READ, error))
     return FALSE;
-  pg_params (check->pg);
+  params_int8 (pg_params (check->pg), check->account);
   pg_send (check->pg, STATEMENT_CHECK_TOTAL, check_take_total, &check->total);
   return pg_run (check->pg, error);
 }
@@ -170,7 +179,8 @@ check_take_chunk (const Row *row, gpointer data, GError **error)
 static gboolean
 check_contents (Check *check, GError **error)
 {
-  ContentCheck at = { .check = check };
+  ContentCheck at = { .check = check, .account = check->account };
+  gint64 last = check->account != 0 ? check->account : G_MAXINT64;
 
   do {
     Params *params;
@@ -182,6 +192,7 @@ check_contents (Check *check, GError **error)
     params_int8 (params, at.account);
     params_int8 (params, at.content);
     params_int4 (params, (gint32) at.n);
+    params_int8 (params, last);
     pg_send (check->pg, STATEMENT_CHECK_CONTENTS, check_take_chunk, &at);
     if (!pg_run (check->pg, error) || !check_go_on (check, error))
       return FALSE;
@@ -232,10 +243,14 @@ check_take_object_chunk (const Row *row, gpointer data, GError **error)
 static gboolean
 check_find_object (Check *check, ObjectCheck *at, GError **error)
 {
+  Params *params;
+
   at->found = FALSE;
   if (!pg_begin (check->pg, check->call, PG_READ, error))
     return FALSE;
-  params_int8 (pg_params (check->pg), at->id);
+  params = pg_params (check->pg);
+  params_int8 (params, at->id);
+  params_int8 (params, check->account);
   pg_send (check->pg, STATEMENT_CHECK_OBJECTS, check_take_object, at);
   return pg_run (check->pg, error);
 }
@@ -294,12 +309,20 @@ gboolean
 slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
             gpointer user_data, GError **error)
 {
+  return slot_check_account (conn, call, 0, finding, progress, user_data, error);
+}
+
+gboolean
+slot_check_account (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfFindingFunc finding,
+                    CfProgressFunc progress, gpointer user_data, GError **error)
+{
   Check check = {
     .pg = conn->pg,
     .call = call,
     .finding = finding,
     .progress = progress,
     .user_data = user_data,
+    .account = (gint64) account,
   };
 
   return check_invariants (&check, error) && check_count (&check, error) && check_contents (&check, error)

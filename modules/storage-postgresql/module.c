@@ -70,6 +70,7 @@ static const CfStorageClass storage_class = {
   .unwatch = slot_unwatch,
   .collect = slot_collect,
   .check = slot_check,
+  .check_account = slot_check_account,
   .restored = slot_restored,
 };
 

@@ -165,13 +165,18 @@ const StatementRow statements[STATEMENT_LAST] = {
   STATEMENT (RESTORED, "select coffer.restored()"),
   STATEMENT (
       CHECK_TOTAL,
-      "select ((select coalesce(sum(inline_octets), 0) from coffer.content)"
-      " + (select coalesce(sum(length), 0) from coffer.object where sha256 is not null))::bigint"),
+      "select ((select coalesce(sum(inline_octets), 0) from coffer.content where $1::bigint in (0, account))"
+      " + (select coalesce(sum(o.length), 0) from coffer.object o where o.sha256 is not null"
+      "   and ($1::bigint = 0 or exists (select from coffer.content_segment s"
+      "     where s.object = o.id and s.account = $1::bigint))))::bigint"),
   STATEMENT (CHECK_CONTENTS,
              "select account, content, n, sha256, data from coffer.content_chunk"
-             " where (account, content, n) > ($1, $2, $3) order by account, content, n limit 64"),
+             " where (account, content, n) > ($1, $2, $3) and account <= $4"
+             " order by account, content, n limit 64"),
   STATEMENT (CHECK_OBJECTS,
-             "select id, sha256, length from coffer.object where id > $1 and sha256 is not null"
+             "select id, sha256, length from coffer.object o where id > $1 and sha256 is not null"
+             " and ($2::bigint = 0 or exists (select from coffer.content_segment s"
+             "  where s.object = o.id and s.account = $2::bigint))"
              " order by id limit 1"),
   STATEMENT (CHECK_OBJECT_CHUNKS, "select data from coffer.object_chunk where object = $1 order by n"),
   STATEMENT (NOTIFY, "select pg_notify('coffer', $1)"),

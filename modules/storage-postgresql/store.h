@@ -132,6 +132,9 @@ gboolean slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, gui
 gboolean slot_restored (CfStoreConn *conn, const CfCall *call, GError **error);
 
 /* check.c */
+gboolean slot_check_account (CfStoreConn *conn, const CfCall *call, CfAccountId account,
+                             CfFindingFunc finding, CfProgressFunc progress, gpointer user_data,
+                             GError **error);
 gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
                      gpointer user_data, GError **error);
 
