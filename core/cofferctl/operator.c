@@ -78,7 +78,7 @@ typedef struct {
 } Count;
 
 static int
-count_compare (const void *a, const void *b)
+count_compare (gconstpointer a, gconstpointer b)
 {
   const Count *one = a, *other = b;
 
@@ -98,7 +98,7 @@ print_counts (GHashTable *names, GString *json)
 
     g_array_append_val (counts, count);
   }
-  qsort (counts->data, counts->len, sizeof (Count), count_compare);
+  g_array_sort (counts, count_compare); /* qsort() does not take the NULL of an empty one */
   for (guint i = 0; i < counts->len; i++) {
     const Count *count = &g_array_index (counts, Count, i);
     g_autofree char *number = g_strdup_printf ("%u", count->n);
