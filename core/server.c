@@ -423,6 +423,7 @@ close_store (void)
   if (!cf_store_service_is_open ())
     return;
   cf_upkeep_stop ();
+  cf_store_service_unwatch (); /* a thread of the store's may be telling what changed elsewhere */
   cf_trace_shutdown ();
   cf_login_limit_shutdown ();
   cf_login_shutdown ();
