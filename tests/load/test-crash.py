@@ -98,9 +98,9 @@ def take_log_away(path):
 
 
 def change_a_flag(path):
+    """Of all messages: what a client was just changing when it was cut off may be either way."""
     database = sqlite3.connect(path)
-    database.execute('UPDATE placement SET flags = (flags | 2) - (flags & 2)'
-                     ' WHERE (mailbox, uid) = (SELECT mailbox, uid FROM placement LIMIT 1)')
+    database.execute('UPDATE placement SET flags = (flags | 2) - (flags & 2)')
     database.commit()
     database.close()
 
