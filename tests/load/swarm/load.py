@@ -374,13 +374,12 @@ def run_one(args, scenario):
     """The report, judged."""
     name, function, small, full = scenario
     report = Report()
-    by_hand = args.full
-    args.full = by_hand or (os.environ.get('COFFER_TESTS') == 'long' and name not in TOO_LONG)
+    args.full = args.by_hand or (os.environ.get('COFFER_TESTS') == 'long' and name not in TOO_LONG)
     errors = function(args, report, **(full if args.full else small))
     for row in report.rows:
-        print(('' if by_hand else '# ') + f'{name:15} {report.text(row)}', flush=True)
+        print(('' if args.by_hand else '# ') + f'{name:15} {report.text(row)}', flush=True)
     assert not errors, errors[:20]
-    missed = report.missed(with_times=by_hand)
+    missed = report.missed(with_times=args.by_hand)
     assert not missed, f'missed: {[row[0] for row in missed]}'
 
 
@@ -392,6 +391,7 @@ def main():
     parser.add_argument('scenarios', nargs='*', metavar='SCENARIO',
                         help=f'all if none is named: {", ".join(scenario[0] for scenario in SCENARIOS)}')
     args = parser.parse_args()
+    args.by_hand = args.full
     unknown = set(args.scenarios) - {scenario[0] for scenario in SCENARIOS}
     if unknown:
         parser.error(f'no such scenario: {", ".join(sorted(unknown))}')
