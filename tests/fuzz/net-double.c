@@ -10,6 +10,7 @@
 #include "fuzz.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLOCK_START   (G_GINT64_CONSTANT (1000) * G_USEC_PER_SEC)
@@ -47,15 +48,20 @@ struct _CfConn {
 
 static CfNet net;
 static GMutex reasons_lock;
-static GCond reasons_changed;
 static _Thread_local gboolean is_worker;
 
 /* ---- Time ---- */
 
+/* Jobs' threads wait by the clock, and so have the real one. */
 gint64
 g_get_monotonic_time (void)
 {
-  return CLOCK_START + net.clock;
+  struct timespec now;
+
+  if (is_worker)
+    return CLOCK_START + net.clock;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 gint64
@@ -343,7 +349,8 @@ conn_serve (CfConn *conn)
   return runs > 0;
 }
 
-/* Only jobs of the control protocol make a connection wait that nothing here will wake. */
+/* Only jobs of the control protocol make a connection wait that nothing here will wake. A job may want
+ * something of the main thread, which is this one. */
 static gboolean
 net_wait_for_job (void)
 {
@@ -356,9 +363,9 @@ net_wait_for_job (void)
     waits |= conn->protocol == &cf_control_protocol && conn->last == CF_RUN_WAIT && !conn->closed;
     woken |= conn->reasons != 0 && !conn->closed;
   }
-  if (waits && !woken)
-    g_cond_wait (&reasons_changed, &reasons_lock);
   g_mutex_unlock (&reasons_lock);
+  if (waits && !woken && !g_main_context_iteration (NULL, FALSE))
+    g_usleep (100);
   return waits;
 }
 
@@ -561,7 +568,6 @@ cf_net_wake (CfNet *self, CfConnRef ref, guint reason)
     if (conn->ref == ref)
       conn->reasons |= reason;
   }
-  g_cond_broadcast (&reasons_changed);
   g_mutex_unlock (&reasons_lock);
 }
 
