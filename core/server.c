@@ -432,6 +432,47 @@ close_store (void)
   cf_store_service_close ();
 }
 
+/* ---- The schema -------------------------------------------------------------------------------------- */
+
+static gboolean
+upgrade_schema (const CfStorageClass *slots, CfStore *store, gboolean dry_run, const CfSchemaReport *report,
+                guint *out_from, guint *out_to, GError **error)
+{
+  guint wanted, ignored;
+
+  if (!slots->schema_version (store, out_from, &wanted, error))
+    return FALSE;
+  *out_to = wanted;
+  if (*out_from == wanted)
+    return TRUE;
+  if (dry_run)
+    return slots->schema_describe (store, report->print, report->user_data, error);
+  return slots->schema_upgrade (store, report->progress, report->user_data, error)
+         && slots->schema_version (store, out_to, &ignored, error);
+}
+
+gboolean
+cf_server_upgrade_schema (const char *config_path, gboolean dry_run, const CfSchemaReport *report,
+                          guint *out_from, guint *out_to, GError **error)
+{
+  const CfSettings *settings = cf_settings_get ();
+  g_autoptr (CfServer) server = cf_server_new (config_path, error);
+  CfStorageClass slots;
+  CfStore *store;
+  gboolean good;
+
+  if (server == NULL || (settings->user != NULL && !cf_system_become_user (settings->user, error)))
+    return FALSE;
+  cf_storage_class_fill (&slots, cf_registry_lookup_storage (settings->storage_class));
+  if (!slots.open (CF_STORE_OPEN_UPGRADE, &store, error))
+    return FALSE;
+  good = upgrade_schema (&slots, store, dry_run, report, out_from, out_to, error);
+  slots.close (store);
+  return good;
+}
+
+/* ---- Starting ---------------------------------------------------------------------------------------- */
+
 gboolean
 cf_server_start (CfServer *server, GError **error)
 {

@@ -56,6 +56,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfServer, cf_server_free)
  * is NULL, of all that are found. Instead of serving; no server may be there. */
 gboolean cf_server_foreach_config_group (const char *config_path, CfConfigGroupFunc func, gpointer user_data,
                                          GError **error);
+/* What an upgrade of the store's schema tells. */
+typedef struct {
+  CfTextFunc print;
+  CfProgressFunc progress;
+  gpointer user_data;
+} CfSchemaReport;
+/* Brings the schema of the store that @config_path names forward; or, with @dry_run, only prints what that
+ * would do. *@out_from and *@out_to are its versions before and after, equal when there is nothing to do.
+ * Instead of serving. */
+gboolean cf_server_upgrade_schema (const char *config_path, gboolean dry_run, const CfSchemaReport *report,
+                                   guint *out_from, guint *out_to, GError **error);
 /* The same as a configuration file, every key commented out. The caller frees. NULL: @error. */
 char *cf_server_describe_config (const char *config_path, GError **error);
 

@@ -30,6 +30,8 @@ const CtlOption ctl_options[] = {
     "This account alone", OFFSET (account) },
   { CTL_OPT_JSON, "json", 0, NULL,
     "Print the result as JSON, in one line", OFFSET (json) },
+  { CTL_OPT_DRY_RUN, "dry-run", 0, NULL,
+    "Only show what would be done", OFFSET (dry_run) },
   { CTL_OPT_YES, "yes", 'y', NULL,
     "Yes, do it", OFFSET (yes) },
 };
@@ -174,6 +176,12 @@ const CtlCommand ctl_commands[] = {
     "What has been unused for less than [storage] collect_grace stays. The server does the same by "
     "itself every [storage] collect_interval. Prints how many pieces of content were freed. "
     "Interrupting it loses nothing." },
+  { "schema upgrade", "", 0, CTL_OPT_FILE | CTL_OPT_DRY_RUN, ctl_schema_upgrade,
+    "Bring the message store's schema to this version's",
+    "A server refuses a store of an older schema and names this command. It goes step by step; each is carried "
+    "out whole or not at all, and an upgrade that was interrupted is started again and goes on. It opens the "
+    "store itself. Where several servers share a store, those of the older version are stopped before. With "
+    "--dry-run nothing is changed, and what would be done is printed: of storage-postgresql, the SQL." },
   { "modules", "", 0, 0, ctl_modules,
     "Show the modules that the server has loaded", NULL },
 };

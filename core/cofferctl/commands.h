@@ -17,6 +17,7 @@ enum {
   CTL_OPT_FOR = 1 << 6,         /* --for */
   CTL_OPT_ADDRESS = 1 << 7,     /* --address */
   CTL_OPT_CHANGED = 1 << 8,     /* --changed */
+  CTL_OPT_DRY_RUN = 1 << 12,    /* --dry-run */
   CTL_OPT_FILE = 1 << 9,        /* not an option: reads the configuration file when no server runs */
   CTL_OPT_JSON = 1 << 10,       /* --json */
   CTL_OPT_ACCOUNT = 1 << 11,    /* --account */

@@ -213,6 +213,12 @@ fallback_restored (CfStoreConn *conn, const CfCall *call, GError **error)
   return not_supported (error);
 }
 
+static gboolean
+fallback_schema_describe (CfStore *store, CfTextFunc print, gpointer user_data, GError **error)
+{
+  return TRUE;
+}
+
 /* ---- The table ---- */
 
 #define OPTIONAL(slot)                                                                                       \
@@ -244,6 +250,7 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
   OPTIONAL (check);
   OPTIONAL (restored);
   OPTIONAL (check_account);
+  OPTIONAL (schema_describe);
 
   filled = *target;
 }

@@ -72,6 +72,7 @@ static const CfStorageClass storage_class = {
   .check = slot_check,
   .check_account = slot_check_account,
   .restored = slot_restored,
+  .schema_describe = slot_schema_describe,
 };
 
 static const CfClass classes[] = {

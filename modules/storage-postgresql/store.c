@@ -17,6 +17,7 @@ store_connect_plain (GError **error)
 static gboolean
 store_accept_version (guint version, CfStoreOpenFlags flags, GError **error)
 {
+  /* None at all is version 0: an upgrade makes it. */
   if (version == schema_wanted || (version < schema_wanted && (flags & CF_STORE_OPEN_UPGRADE) != 0))
     return TRUE;
   if (version == 0)
@@ -119,4 +120,17 @@ slot_schema_upgrade (CfStore *store, CfProgressFunc progress, gpointer user_data
   ok = schema_run_steps (handle, progress, user_data, &store->schema, error);
   PQfinish (handle);
   return ok;
+}
+
+gboolean
+slot_schema_describe (CfStore *store, CfTextFunc print, gpointer user_data, GError **error)
+{
+  for (guint step = store->schema; step < schema_wanted; step++) {
+    g_autofree char *title = g_strdup_printf ("-- %s.sql\n\n", schema_steps[step].name);
+
+    print (title, user_data);
+    print (schema_steps[step].sql, user_data);
+    print ("\n", user_data);
+  }
+  return TRUE;
 }

@@ -40,6 +40,7 @@ void slot_disconnect (CfStoreConn *conn);
 gboolean slot_probe (CfStoreConn *conn, const CfCall *call, GError **error);
 gboolean slot_schema_version (CfStore *store, guint *out_current, guint *out_wanted, GError **error);
 gboolean slot_schema_upgrade (CfStore *store, CfProgressFunc progress, gpointer user_data, GError **error);
+gboolean slot_schema_describe (CfStore *store, CfTextFunc print, gpointer user_data, GError **error);
 
 /* accounts.c */
 gboolean slot_account_create (CfStoreConn *conn, const CfCall *call, const char *name, CfAccountId *out_id,

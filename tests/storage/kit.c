@@ -94,6 +94,7 @@ static const struct {
   SLOT (check, FALSE),
   SLOT (restored, FALSE),
   SLOT (check_account, FALSE),
+  SLOT (schema_describe, FALSE),
 #undef SLOT
 };
 

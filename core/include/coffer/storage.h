@@ -321,6 +321,8 @@ struct _CfAttributeSink {
 typedef gboolean (*CfProgressFunc) (guint64 done, guint64 total, gpointer user_data);
 /* A finding of check: one line. */
 typedef void (*CfFindingFunc) (const char *text, gpointer user_data);
+/* A piece of text for the operator, of any number of lines. */
+typedef void (*CfTextFunc) (const char *text, gpointer user_data);
 /* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree, which may be any
  * of its mailboxes; account 0 with it: anything). May be said of what is known already. Any thread. */
 typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data);
@@ -523,6 +525,11 @@ typedef struct {
   gboolean (*check_account) (CfStoreConn *conn, const CfCall *call, CfAccountId account,
                              CfFindingFunc finding, CfProgressFunc progress, gpointer user_data,
                              GError **error);
+
+  /* -- more of the schema -- */
+
+  /* Prints what schema_upgrade would do, such as its SQL. Main thread. Without it: only the numbers are told. */
+  gboolean (*schema_describe) (CfStore *store, CfTextFunc print, gpointer user_data, GError **error);
 } CfStorageClass;
 
 G_END_DECLS

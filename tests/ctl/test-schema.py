@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""The schema of a PostgreSQL store: made, brought forward, and refused when it does not fit: prints TAP.
+
+    test-schema.py BUILD
+"""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
+import postgresql  # noqa: E402  pylint: disable=wrong-import-position
+import tap  # noqa: E402  pylint: disable=wrong-import-position
+from server import Server, ServerError  # noqa: E402  pylint: disable=wrong-import-position
+
+
+class Schema:
+    def __init__(self, server, cluster):
+        self.server = server
+        self.cluster = cluster
+        self.database = server.database
+        self.newest = int(self.sql('select max(step) from coffer.schema_step'))
+
+    def sql(self, statement):
+        return self.cluster.psql(statement, self.database).strip()
+
+    def upgrade(self, *options):
+        result = self.server.control('schema', 'upgrade', *options)
+        assert result.returncode == 0, result
+        return result.stdout
+
+    def refusal(self):
+        """Why the server does not start."""
+        try:
+            self.server.start()
+        except ServerError:
+            return self.server.log().splitlines()[-1]
+        raise AssertionError('the server started')
+
+    def up_to_date(self):
+        """Also beside a server, as several may share the database."""
+        assert self.upgrade() == f'The schema is at version {self.newest} already\n'
+        self.server.stop()
+        assert self.upgrade('--dry-run') == f'The schema is at version {self.newest} already\n'
+
+    def from_nothing(self):
+        self.sql('drop schema coffer cascade')
+        printed = self.upgrade('--dry-run')
+        assert '-- 001-schema.sql' in printed and 'create table coffer.placement' in printed, printed[:200]
+        assert self.sql("select count(*) from pg_namespace where nspname = 'coffer'") == '0'
+        assert self.upgrade() == f'The schema was at version 0 and is at version {self.newest} now\n'
+        self.server.start()
+        self.server.add_user('ann')
+        assert self.server.control('check').returncode == 0
+        self.server.stop()
+
+    def older(self):
+        self.sql(f'delete from coffer.schema_step where step = {self.newest}')
+        assert 'cofferctl schema upgrade' in self.refusal()
+        assert f'version {self.newest - 1} and is at version {self.newest} now' in self.upgrade()
+
+    def interrupted(self):
+        """A step that fails leaves nothing, and what was done before stays."""
+        self.sql('drop schema coffer cascade; create schema coffer; create view coffer.account as select 1')
+        result = self.server.control('schema', 'upgrade')
+        assert result.returncode == 1 and 'schema "coffer" already exists' in result.stderr, result
+        self.sql('drop schema coffer cascade')
+        self.upgrade()
+        steps = self.sql('select count(*) from coffer.schema_step')
+        assert int(steps) == self.newest, steps
+
+    def newer(self):
+        self.sql(f"insert into coffer.schema_step (step, name) values ({self.newest + 1}, 'of-tomorrow')")
+        assert 'newer server' in self.refusal()
+        result = self.server.control('schema', 'upgrade')
+        assert result.returncode == 1 and 'newer server' in result.stderr, result
+        self.sql(f'delete from coffer.schema_step where step > {self.newest}')
+        self.server.start()
+
+    def comments(self):
+        """Whatever an analyst may meet is explained."""
+        bare = self.sql('''
+            select c.relname from pg_class c
+              where c.relnamespace = 'coffer'::regnamespace and c.relkind in ('r', 'v', 'S')
+                and obj_description(c.oid, 'pg_class') is null and c.relname not like '%_id_seq'
+            union all
+            select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+              where c.relnamespace = 'coffer'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0
+                and not a.attisdropped and col_description(c.oid, a.attnum) is null
+            union all
+            select p.proname from pg_proc p
+              where p.pronamespace = 'coffer'::regnamespace and obj_description(p.oid, 'pg_proc') is null''')
+        assert bare == '', bare
+
+    def roles(self):
+        """Of the three roles each may do what it is for, and no more."""
+        def may(role, privilege, table):
+            return self.sql(f"select has_table_privilege('{role}', 'coffer.{table}', '{privilege}')") == 't'
+        assert may('coffer_serve', 'insert', 'placement') and not may('coffer_serve', 'truncate', 'placement')
+        assert not may('coffer_serve', 'insert', 'schema_step')
+        assert may('coffer_report', 'select', 'placement') and not may('coffer_report', 'update', 'placement')
+        for table in ('content_chunk', 'object_chunk', 'credential', 'content_facts'):
+            assert not may('coffer_report', 'select', table), table
+        owner = self.sql("select distinct tableowner from pg_tables where schemaname = 'coffer'")
+        assert owner == 'coffer_migrate', owner
+
+    def serves_as_serve(self):
+        """The daemon needs no more than coffer_serve has."""
+        self.server.stop()
+        role = f'serve_{self.database}'
+        self.sql(f'create role {role} login in role coffer_serve')
+        dsn = self.cluster.dsn(self.database, user=role)
+        try:
+            with Server(self.server.build, 'postgresql', dsn=dsn, config={'storage': {'collect_interval': '0'}}) as other:
+                other.add_user('bob')
+                with other.client('bob') as bob:
+                    assert bob.append('INBOX', b'Subject: x\r\n\r\nText\r\n').status == 'OK'
+                    bob.ok('SELECT INBOX')
+                    bob.ok('STORE 1 +FLAGS (\\Deleted word)')
+                    bob.ok('EXPUNGE')
+                    bob.ok('CREATE box')
+                    bob.ok('DELETE box')
+                for command in (['collect'], ['check'], ['user', 'delete', 'bob']):
+                    assert other.control(*command).returncode == 0, command
+                assert other.errors() == [], other.errors()
+        finally:
+            self.sql(f'drop role {role}')
+        self.server.start()
+
+
+def cases(tests):
+    for name in ('up_to_date', 'from_nothing', 'older', 'interrupted', 'newer', 'comments', 'roles', 'serves_as_serve'):
+        yield name.replace('_', '-'), getattr(tests, name)
+
+
+def main():
+    with Server(sys.argv[1], 'postgresql', config={'storage': {'collect_interval': '0'}}) as server:
+        return tap.run(cases(Schema(server, postgresql.cluster())))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
