@@ -201,7 +201,8 @@ begin
     more := freed = 300;
   end if;
 
-  select * into v_objects from object_collect(v_before, 64);
+  -- The time anew, so that without grace the objects of these contents go with them.
+  select * into v_objects from object_collect(greatest(seconds() - p_grace, 0), 64);
   freed := freed + v_objects.freed;
   more := more or v_objects.more;
 
