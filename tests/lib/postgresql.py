@@ -152,6 +152,17 @@ class Postgresql:
             except ProcessLookupError:
                 pass
         process.wait()
+        # What they share is in use until the last has gone.
+        end = time.monotonic() + STOP_TIMEOUT
+        while any(map(self._is_alive, map(int, children))) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    @staticmethod
+    def _is_alive(pid):
+        try:
+            return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+        except OSError:
+            return False
 
     def log(self):
         path = self.folder / 'log'
