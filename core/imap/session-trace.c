@@ -1,5 +1,6 @@
 /* core/imap/session-trace.c - a session and its trace (session.h, trace.h): when there is one, and what it is
  * told. */
+#include "imap/output.h"
 #include "imap/session.h"
 #include "module/registry.h"
 
@@ -41,13 +42,20 @@ cf_session_follow_trace (CfSession *session)
 
   if (session->trace_serial == serial)
     return;
-  session->trace_serial = serial;
-  if (session->trace != NULL && cf_trace_log_is_wanted (session->trace))
+  if (session->trace != NULL && cf_trace_log_is_wanted (session->trace)) {
+    session->trace_serial = serial;
     return;
-  cf_trace_log_close (session->trace, "it was switched off");
+  }
+  cf_trace_log_close (g_steal_pointer (&session->trace), "it was switched off");
+  cf_command_reader_set_trace (session->reader, NULL, NULL);
+  /* What is left of a literal would be taken for responses, and shown: a later turn looks again. */
+  if (cf_output_is_open (session->output))
+    return;
+  session->trace_serial = serial;
   session->trace = cf_trace_log_open (cf_session_get_number (session), peer->text, peer->address,
                                       session->identity.account != 0 ? session->identity.user : NULL);
   if (session->trace != NULL && session->call != NULL)
     cf_trace_log_set_tag (session->trace, session->call->tag);
-  cf_command_reader_set_trace (session->reader, session->trace != NULL ? trace_input : NULL, session);
+  if (session->trace != NULL)
+    cf_command_reader_set_trace (session->reader, trace_input, session);
 }

@@ -300,6 +300,26 @@ class Traces:
             assert shown in text, (shown, text[:3000])
         self.holds_no_secret()
 
+    def begins_in_a_literal(self):
+        """What is left of it could look like responses; so it is not looked at."""
+        self.clear()
+        lines = f'* OK {CANARY}\r\n+ my {CANARY}\r\nx NO {CANARY}\r\n* LIST {CANARY}\r\n'.encode()
+        with self.server.client('ann') as ann:
+            ann.ok('CREATE literals')
+            assert ann.append('literals', b'Subject: x\r\n\r\n' + lines * 100000).status == 'OK'
+        with self.server.client('ann', receive_buffer=4096) as ann:
+            ann.ok('SELECT literals')
+            tag = ann.send('FETCH 1 BODY.PEEK[]')
+            ann.socket.recv(1, socket.MSG_PEEK)
+            for _ in range(2):
+                self.control('trace', 'on', 'ann')
+                self.control('trace', 'off', 'ann')
+            self.control('trace', 'on', 'ann')
+            assert ann.wait(tag).status == 'OK'
+            ann.ok('NOOP')
+            self.wait_for(' OK NOOP')
+        self.holds_no_secret()
+
     def names_are_seen(self):
         self.clear()
         self.control('trace', 'on', 'ann')
@@ -345,7 +365,7 @@ def main():
         with Server(sys.argv[1], 'memory', config=config, users=('ann', 'bob')) as server:
             tests = Traces(server, folder)
             names = ['not_configured', 'usage', 'future_session', 'present_session', 'again', 'expires', 'by_address',
-                     'file_limit', 'total_limit', 'no_directory', 'secrets_of_logins', 'secrets_of_mail',
+                     'file_limit', 'total_limit', 'no_directory', 'secrets_of_logins', 'secrets_of_mail', 'begins_in_a_literal',
                      'names_are_seen', 'cofferctl_itself', 'stops_with_the_server', 'log_is_clean']
             return tap.run((name.replace('_', '-'), getattr(tests, name)) for name in names)
 
