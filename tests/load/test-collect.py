@@ -21,6 +21,7 @@ from server import Server  # noqa: E402  pylint: disable=wrong-import-position
 
 CLIENTS = 8
 SECONDS = {'quick': 2, 'default': 6, 'long': 60}
+PATIENCE = float(os.environ.get('COFFER_PATIENCE', '1'))  # a slow build gets as much done in more time
 ATTACHMENT = random.Random(1).randbytes(48 * 1024).hex()
 
 
@@ -146,7 +147,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('build')
     parser.add_argument('backend')
-    parser.add_argument('--seconds', type=int, default=SECONDS[os.environ.get('COFFER_TESTS', 'default')])
+    parser.add_argument('--seconds', type=float, default=SECONDS[os.environ.get('COFFER_TESTS', 'default')] * PATIENCE)
     options = parser.parse_args()
     cases = [(f'collect/{options.backend}/{scope}',
               lambda scope=scope: collect(options.build, options.backend, scope, options.seconds / 2))
