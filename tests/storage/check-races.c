@@ -443,7 +443,7 @@ check_collect (Kit *kit)
     kit_skip (kit, "the plugin keeps no parts apart");
     return;
   }
-  race.octets = kit_noise (40000, 31);
+  race.octets = kit_noise (5000, 31);
   race.scope = kit_scope (race.inbox.account);
   kit_run_threads (kit, 3, collect_thread, &race);
 }
