@@ -119,7 +119,7 @@ static const CfConfigKey storage_keys[] = {
   INTEGER_KEY ("permits", store_permits, "0", 0, 1024, RESTART,
     "Workers that may be in the store at a time; 0: three quarters of them"),
   INTEGER_KEY ("heavy_permits", heavy_permits, "0", 0, 1024, RESTART,
-    "Of these, for body search and conversion; 0: a quarter"),
+    "Of these, for body search and conversion; 0: half"),
   INTEGER_KEY ("facts_cache", facts_cache, "64M", 0, TB, RESTART,
     "Octets of envelopes, structures and headers kept in memory"),
   INTEGER_KEY ("snapshot_cache", snapshot_cache, "32M", 0, TB, RESTART,

@@ -52,7 +52,7 @@ typedef struct {
   char *storage_class;
   _Atomic gint64 store_deadline;
   gint64 store_permits; /* 0: three quarters of the workers */
-  gint64 heavy_permits; /* 0: a quarter of the store permits */
+  gint64 heavy_permits; /* 0: half of the store permits */
   gint64 facts_cache, snapshot_cache;
   gint64 object_threshold;         /* leaf parts of at least so many octets are kept apart */
   const char *object_scope;        /* "account", "domain", "server" */

@@ -4,10 +4,8 @@
  *   coffer-man --completion a completion for bash
  *
  * A line "@keys@", "@commands@" or "@options@" in a template is replaced by what the programs' own tables
- * say, a word
- * "@config@" or "@moduledir@" by its value. So the pages cannot say anything else than
- * --print-config and
- * --help. They are mdoc(7).
+ * say, a word "@config@" or "@moduledir@" by its value. So the pages cannot say anything else than
+ * --print-config and --help. They are mdoc(7).
  */
 #include <stdio.h>
 #include <stdlib.h>
