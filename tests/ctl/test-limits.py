@@ -237,9 +237,6 @@ class Limits:
         def end_reset(client):
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
 
-        def end_bad_tls(client):
-            client.socket.sendall(b'nonsense')
-
         def end_starttls(client):
             client.ok('STARTTLS')
             client.socket.sendall(b'no handshake at all' * 10)

@@ -1,4 +1,5 @@
-/* append.c - APPEND of one message or several (RFC 3501, 6.3.11; RFC 3502), now and then broken off. */
+/* tests/load/append.c - APPEND of one message or several (RFC 3501, 6.3.11; RFC 3502), now and then broken
+ * off. */
 #include "commands.h"
 #include "message.h"
 

@@ -1,5 +1,5 @@
-/* broken.c - what a broken connection leaves behind: a MOVE is carried out for a message or it is not (RFC
- * 6851, 3.3).
+/* tests/load/broken.c - what a broken connection leaves behind: a MOVE is carried out for a message or it is
+ * not (RFC 6851, 3.3).
  *
  * In mailboxes of the client's own, where each message must be in one place and in one only.
  */

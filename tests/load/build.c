@@ -1,4 +1,4 @@
-/* build.c - random commands about messages, built but not sent (commands.h). */
+/* tests/load/build.c - random commands about messages, built but not sent (commands.h). */
 #include <string.h>
 
 #include "commands.h"

@@ -1,4 +1,5 @@
-/* checker.h - what the files of the checker share: options, counters, and how a contradiction is reported.
+/* tests/load/checker.h - what the files of the checker share: options, counters, and how a contradiction is
+ * reported.
  *
  * The checker is many IMAP clients in one process, a thread each. They send random commands, and hold every
  * response against RFC 3501 and against what they know of each other (README.md).

@@ -1,4 +1,4 @@
-/* client.c - a client: the connection, commands and responses (client.h). */
+/* tests/load/client.c - a client: the connection, commands and responses (client.h). */
 #include "client.h"
 
 #include <stdio.h>

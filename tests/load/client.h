@@ -1,5 +1,5 @@
-/* client.h - a client: its connection, what it was told of the selected mailbox, and the commands in
- * progress.
+/* tests/load/client.h - a client: its connection, what it was told of the selected mailbox, and the commands
+ * in progress.
  *
  * A contradiction ends the process (client_fail). A connection that ends as it may (BYE for a mailbox that
  * somebody has deleted) sets @lost: every function then returns at once, and the step gives up.
@@ -114,7 +114,7 @@ extern const char *const kind_names[N_KINDS];
 
 Client *client_new (guint number, Account *account, const Server *server);
 
-/* Prints what was broken, where, and the dialogue; ends the process with status 1. @rule may be NULL. */
+/* Prints what was broken, where, and the dialogue; ends the process with status 1. */
 void client_fail (Client *client, const char *format, ...) G_GNUC_PRINTF (2, 3) G_GNUC_NORETURN;
 
 /* Fails unless @wrong is NULL; frees it. */

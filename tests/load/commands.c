@@ -1,4 +1,4 @@
-/* commands.c - the random walk of a client: which step is next (commands.h).
+/* tests/load/commands.c - the random walk of a client: which step is next (commands.h).
  *
  * Commands about messages are built first (build.c) and sent then: one alone, several in one go (RFC
  * 3501, 5.5), or one whose answer nobody waits for (sessions.c).

@@ -1,4 +1,4 @@
-/* commands.h - the random commands of a client. */
+/* tests/load/commands.h - the random commands of a client. */
 #ifndef COMMANDS_H
 #define COMMANDS_H
 

@@ -1,4 +1,4 @@
-/* conn.c - a blocking connection, in clear or under TLS (conn.h).
+/* tests/load/conn.c - a blocking connection, in clear or under TLS (conn.h).
  *
  * The certificate is not verified: what is tested is the server, not the way to it.
  */

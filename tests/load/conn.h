@@ -1,4 +1,4 @@
-/* conn.h - a blocking connection, in clear or under TLS, and the last lines of its dialogue. */
+/* tests/load/conn.h - a blocking connection, in clear or under TLS, and the last lines of its dialogue. */
 #ifndef CONN_H
 #define CONN_H
 

@@ -1,4 +1,4 @@
-/* final.c - when nobody writes any more (final.h).
+/* tests/load/final.c - when nobody writes any more (final.h).
  *
  * Each client compares with the ledger, and all clients with the first that came to the same mailbox.
  */

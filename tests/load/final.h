@@ -1,4 +1,4 @@
-/* final.h - when nobody writes any more: all clients and the ledger must agree. */
+/* tests/load/final.h - when nobody writes any more: all clients and the ledger must agree. */
 #ifndef FINAL_H
 #define FINAL_H
 

@@ -1,4 +1,4 @@
-/* ledger-flags.c - which flags a message may have (ledger.h).
+/* tests/load/ledger-flags.c - which flags a message may have (ledger.h).
  *
  * A message has a list of changes, each with its bits and the time in which it was carried out. Those that
  * are certainly overwritten by later ones are forgotten.

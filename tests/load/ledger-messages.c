@@ -1,4 +1,4 @@
-/* ledger-messages.c - what is in a mailbox (ledger.h). */
+/* tests/load/ledger-messages.c - what is in a mailbox (ledger.h). */
 #include <string.h>
 
 #include "ledger-private.h"

@@ -1,4 +1,4 @@
-/* ledger-private.h - the tables behind ledger.h, for the files that keep them.
+/* tests/load/ledger-private.h - the tables behind ledger.h, for the files that keep them.
  *
  * One lock for everything: the work under it is small beside a command's way to the server and back.
  * Functions here are to be called with the lock held.

@@ -1,4 +1,4 @@
-/* ledger-removals.c - what takes messages away (ledger.h).
+/* tests/load/ledger-removals.c - what takes messages away (ledger.h).
  *
  * A removal explains that a message is missing from when it begins until the end of time: what it may have
  * taken is marked when it is over.

@@ -1,4 +1,4 @@
-/* ledger.c - accounts, names and mailboxes, and when to forget them (ledger.h). */
+/* tests/load/ledger.c - accounts, names and mailboxes, and when to forget them (ledger.h). */
 #include "ledger-private.h"
 
 GMutex ledger_lock;

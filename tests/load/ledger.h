@@ -1,4 +1,4 @@
-/* ledger.h - what all clients together know of the mailboxes, and so what each of them may see.
+/* tests/load/ledger.h - what all clients together know of the mailboxes, and so what each of them may see.
  *
  * Nothing is known exactly while commands overlap. So every change has a time by which it had not begun and
  * one by which it was over, and a question comes with the time in which the answer was made: allowed is

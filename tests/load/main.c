@@ -1,4 +1,4 @@
-/* main.c - the checker: options, one thread a client, the report (checker.h). */
+/* tests/load/main.c - the checker: options, one thread a client, the report (checker.h). */
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>

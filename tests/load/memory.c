@@ -1,4 +1,4 @@
-/* memory.c - does the daemon grow (memory.h)? */
+/* tests/load/memory.c - does the daemon grow (memory.h)? */
 #include "memory.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* memory.h - does the daemon grow? */
+/* tests/load/memory.h - does the daemon grow? */
 #ifndef MEMORY_H
 #define MEMORY_H
 

@@ -1,4 +1,4 @@
-/* message.c - messages made from their serial number (message.h).
+/* tests/load/message.c - messages made from their serial number (message.h).
  *
  * The header field X-Checker has the serial, and the length and a checksum of what follows the header; a body
  * that is fetched whole is judged by these, and octet by octet by making the message again.

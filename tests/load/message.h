@@ -1,5 +1,5 @@
-/* message.h - messages made from their serial number, so that any octet of one can be told without keeping
- * it. */
+/* tests/load/message.h - messages made from their serial number, so that any octet of one can be told without
+ * keeping it. */
 #ifndef MESSAGE_H
 #define MESSAGE_H
 

@@ -1,4 +1,5 @@
-/* outcome.c - what commands change, told to the ledger, and what they must have done when they are answered.
+/* tests/load/outcome.c - what commands change, told to the ledger, and what they must have done when they are
+ * answered.
  */
 #include <stdio.h>
 #include <string.h>

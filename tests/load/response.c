@@ -1,4 +1,4 @@
-/* response.c - one response of a server, taken apart (response.h).
+/* tests/load/response.c - one response of a server, taken apart (response.h).
  *
  * An atom is everything up to a space or parenthesis, but that brackets hold together what is in them, so
  * "BODY[HEADER.FIELDS (SUBJECT)]<0>" is one atom.

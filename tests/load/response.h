@@ -1,4 +1,4 @@
-/* response.h - one response of a server, taken apart (RFC 3501, 4 and 9). */
+/* tests/load/response.h - one response of a server, taken apart (RFC 3501, 4 and 9). */
 #ifndef RESPONSE_H
 #define RESPONSE_H
 

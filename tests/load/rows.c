@@ -1,4 +1,4 @@
-/* rows.c - what a client was told of the selected mailbox, and the rules for telling it (RFC
+/* tests/load/rows.c - what a client was told of the selected mailbox, and the rules for telling it (RFC
  * 3501, 2.3.1, 5.2, 7.3, 7.4). */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* search.c - SEARCH and UID SEARCH, whose answer is held against the client's own knowledge (RFC
+/* tests/load/search.c - SEARCH and UID SEARCH, whose answer is held against the client's own knowledge (RFC
  * 3501, 6.4.4). */
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* sessions.c - mailboxes are selected and left, news are waited for, connections are closed and broken. */
+/* tests/load/sessions.c - mailboxes are selected and left, news are waited for, connections are closed and
+ * broken. */
 #include "commands.h"
 
 void

@@ -1,5 +1,5 @@
-/* tree.c - mailboxes are made, renamed, subscribed to, listed, asked for their status and deleted (RFC 3501,
- * 6.3.3 to 6.3.10).
+/* tests/load/tree.c - mailboxes are made, renamed, subscribed to, listed, asked for their status and deleted
+ * (RFC 3501, 6.3.3 to 6.3.10).
  *
  * A name that only one client knows lets it say exactly what it must be told.
  */

@@ -316,8 +316,7 @@ check_reader (Kit *kit)
   kit_run_threads (kit, 3, reader_thread, &race);
 }
 
-/* ---- MOVE in opposite directions: no deadlock, nothing lost or doubled -----------------------------------
- */
+/* ---- MOVE in opposite directions: no deadlock, nothing lost or doubled ------------------------------- */
 
 static void
 move_thread (Kit *kit, guint number, gpointer data)

@@ -35,8 +35,8 @@ G_BEGIN_DECLS
   SLOT (header_lookup)                                                                                       \
   SLOT (collect)                                                                                             \
   SLOT (backup)                                                                                              \
-  SLOT (check) \
-  SLOT (restored) \
+  SLOT (check)                                                                                               \
+  SLOT (restored)                                                                                            \
   SLOT (check_account)
 
 #define TRIPS_ENUM(slot) TRIPS_##slot,
