@@ -1,6 +1,5 @@
 /* core/cofferctl/commands.h - the admin tool's commands as a table: for the tool, its manual page and
- * completion.
- */
+ * completion. */
 #ifndef CF_COFFERCTL_COMMANDS_H
 #define CF_COFFERCTL_COMMANDS_H
 
@@ -14,14 +13,14 @@ enum {
   CTL_OPT_MAIL = 1 << 2,        /* --mailbox and --format */
   CTL_OPT_YES = 1 << 3,         /* must be said */
   CTL_OPT_BY = 1 << 4,          /* --by */
-  CTL_OPT_FOR = 1 << 6,         /* --for */
-  CTL_OPT_ADDRESS = 1 << 7,     /* --address */
-  CTL_OPT_CHANGED = 1 << 8,     /* --changed */
-  CTL_OPT_DRY_RUN = 1 << 12,    /* --dry-run */
-  CTL_OPT_FILE = 1 << 9,        /* not an option: reads the configuration file when no server runs */
-  CTL_OPT_JSON = 1 << 10,       /* --json */
-  CTL_OPT_ACCOUNT = 1 << 11,    /* --account */
-  CTL_OPT_SERVER = 1 << 5,      /* not an option: asks a running server, and is of no use without one */
+  CTL_OPT_FOR = 1 << 5,         /* --for */
+  CTL_OPT_ADDRESS = 1 << 6,     /* --address */
+  CTL_OPT_CHANGED = 1 << 7,     /* --changed */
+  CTL_OPT_JSON = 1 << 8,        /* --json */
+  CTL_OPT_ACCOUNT = 1 << 9,     /* --account */
+  CTL_OPT_DRY_RUN = 1 << 10,    /* --dry-run */
+  CTL_OPT_FILE = 1 << 11,       /* not an option: reads the configuration file when no server runs */
+  CTL_OPT_SERVER = 1 << 12,     /* not an option: asks a running server, and is of no use without one */
 };
 
 typedef struct {

@@ -179,25 +179,23 @@ start_timer (gpointer data)
 gboolean
 cf_trace_start (CfTraceKind kind, const char *target, guint seconds, GError **error)
 {
-  CfTrace *trace = trace_new (kind, target, error), *old = NULL;
-  gint i;
+  CfTrace *trace = trace_new (kind, target, error);
+  gint running;
 
   if (trace == NULL)
     return FALSE;
   trace->until = g_get_real_time () + seconds * G_USEC_PER_SEC;
   g_mutex_lock (&table.lock);
-  i = table_find (kind, target);
-  if (i >= 0) {
-    old = trace;
-    trace = g_ptr_array_index (table.traces, i);
-    trace->until = old->until;
+  running = table_find (kind, target);
+  if (running >= 0) {
+    ((CfTrace *) g_ptr_array_index (table.traces, running))->until = trace->until;
   } else {
     g_ptr_array_add (table.traces, trace);
     g_atomic_int_inc (&serial);
   }
   g_mutex_unlock (&table.lock);
-  if (old != NULL) {
-    cf_trace_unref (old);
+  if (running >= 0) {
+    cf_trace_unref (trace);
     return TRUE;
   }
   g_idle_add (start_timer, NULL);

@@ -40,17 +40,15 @@ cf_admission_free (CfAdmission *admission)
 static gboolean
 admission_set_networks (CfAdmission *admission, CfIpNetworks **place, char *const *list, GError **error)
 {
-  g_autoptr (CfIpNetworks) fresh = NULL;
+  CfIpNetworks *fresh = NULL, *old;
 
   if (list != NULL && (fresh = cf_ip_networks_parse (list, error)) == NULL)
     return FALSE;
   pthread_mutex_lock (&admission->mutex);
-  {
-    CfIpNetworks *old = *place;
-    *place = fresh;
-    fresh = old; /* freed on the way out */
-  }
+  old = *place;
+  *place = fresh;
   pthread_mutex_unlock (&admission->mutex);
+  cf_ip_networks_free (old);
   return TRUE;
 }
 
@@ -97,8 +95,8 @@ cf_admission_is_proxy (CfConn *conn, gboolean *out_tls)
 
 /* ---- Counting ---------------------------------------------------------------------------------------- */
 
-/* Counts @conn for its address. FALSE: that one has too many. A peer without an IP address is on a unix
- * socket, which its permissions guard; a proxy that speaks for nobody only asks how the server does. */
+/* A peer without an IP address is on a unix socket, which its permissions guard; a proxy that speaks for
+ * nobody only asks how the server does. */
 gboolean
 cf_admission_enter (CfConn *conn)
 {

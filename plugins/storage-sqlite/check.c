@@ -85,10 +85,10 @@ static const char *const invariants[] = {
 };
 
 static void
-check_report (Check *check, const char *format, gint64 id)
+check_report (Check *check, const char *kind, gint64 id)
 {
   g_autofree char *text
-      = g_strdup_printf ("%s %" G_GINT64_FORMAT ": its octets do not match their hash", format, id);
+      = g_strdup_printf ("%s %" G_GINT64_FORMAT ": its octets do not match their hash", kind, id);
 
   check->finding (text, check->user_data);
 }
@@ -138,8 +138,7 @@ check_invariants (Check *check, GError **error)
   return TRUE;
 }
 
-/* ---- SQLite's look ---------------------------------------------------------------------------------------
- */
+/* ---- SQLite's look ----------------------------------------------------------------------------------- */
 
 static gboolean
 check_file (Check *check, GError **error)
@@ -155,8 +154,7 @@ check_file (Check *check, GError **error)
                       FALSE, error);
 }
 
-/* ---- Octets
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Octets ------------------------------------------------------------------------------------------ */
 
 static gboolean
 hash_is (GChecksum *checksum, DbRows *rows, int column)
@@ -284,8 +282,7 @@ check_measure (Check *check, GError **error)
   return TRUE;
 }
 
-/* ---- The slots -------------------------------------------------------------------------------------------
- */
+/* ---- The slots --------------------------------------------------------------------------------------- */
 
 static gboolean
 check_all (Check *check, const CfCall *call, GError **error)
