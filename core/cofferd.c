@@ -46,8 +46,7 @@ fail (int code, const GError *error)
   return code;
 }
 
-/* ---- Signals and timers ----------------------------------------------------------------------------------
- */
+/* ---- Signals and timers ------------------------------------------------------------------------------ */
 
 static void
 drained (gpointer user_data)

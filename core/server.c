@@ -545,7 +545,7 @@ apply_changes (CfConfigChanges *changes, CfServerReload *out)
   }
 }
 
-/* Everything that can fail, the certificate last: after it, nothing can. */
+/* Everything that can fail, the certificate last: the limits behind it have been checked before. */
 static gboolean
 reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, CfServerReload *out, GError **error)
 {

@@ -79,7 +79,7 @@ cf_system_end_by (gint64 at)
     ending.thread = g_thread_new ("ending", end_run, NULL);
 }
 
-/* ---- Users ---- */
+/* ---- Memory ---- */
 
 /* Trimming stops allocations for some milliseconds, so it must be worth the while. */
 #define TRIM_MIN ((gsize) 16 * 1024 * 1024)
@@ -98,6 +98,8 @@ cf_system_trim_memory (void)
   trimmed = unused;
 #endif
 }
+
+/* ---- Users ---- */
 
 static const struct passwd *
 lookup_user (const char *user, GError **error)
@@ -146,7 +148,7 @@ cf_system_become_user (const char *user, GError **error)
   return FALSE;
 }
 
-/* ---- The service manager: sd_notify(3) is one datagram, sd_watchdog_enabled(3) two variables ----------- */
+/* ---- The service manager: sd_notify(3) is one datagram, sd_watchdog_enabled(3) two variables ---- */
 
 static gboolean
 get_notify_address (struct sockaddr_un *address, socklen_t *length)

@@ -10,15 +10,16 @@ G_BEGIN_DECLS
 /* As many open files as the hard limit allows: each client is one. How many that are. */
 guint64 cf_system_raise_file_limit (void);
 
-/* Opens what is closed of stdin, stdout and stderr, as /dev/null: what is opened next must not become the log. */
+/* Opens what is closed of stdin, stdout and stderr, as /dev/null: what is opened next must not become the
+ * log. */
 void cf_system_open_standard_files (void);
 
-/* Ends the process by force at @at, monotonic microseconds, should it still be there: when a call of the store
- * does not return, no thread can be told to stop. Called again it only changes the time. Any thread. */
+/* Ends the process by force at @at, monotonic microseconds, should it still be there: when a call of the
+ * store does not return, no thread can be told to stop. Called again it only changes the time. Any thread. */
 void cf_system_end_by (gint64 at);
 
-/* Gives memory that was freed back to the system, if that is much since the last call: after a rush of clients
- * the allocator would keep it for ever. To be called now and then, by one thread. */
+/* Gives memory that was freed back to the system, if that is much since the last call: after a rush of
+ * clients the allocator would keep it for ever. To be called now and then, by one thread. */
 void cf_system_trim_memory (void);
 
 /* Whether @user exists. CF_ERROR_CANNOT. */

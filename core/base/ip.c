@@ -73,7 +73,7 @@ cf_ip_site_to_string (const CfIp *site)
 
 /* ---- Networks ---------------------------------------------------------------------------------------- */
 
-/* Whether the bits from @prefix on are the same. */
+/* Whether the first @prefix bits are the same. */
 static gboolean
 octets_match (const guint8 *a, const guint8 *b, guint prefix)
 {

@@ -24,8 +24,9 @@ void cf_tally_free (CfTally *tally);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfTally, cf_tally_free)
 
-/* Counts one more of @key unless it has @max already (0: no limit). NULL: refused; *@out_log is then how many
- * refusals of the key a line in the log is to speak of, 0 for no line now. */
+/* Counts one more of @key, @length octets of which the first CF_TALLY_KEY_MAX count, unless it has @max
+ * already (0: no limit). NULL: refused; *@out_log is then how many refusals of the key a line in the log is
+ * to speak of, 0 for no line now. The entry belongs to the tally. */
 CfTallyEntry *cf_tally_enter (CfTally *tally, gconstpointer key, gsize length, guint max, guint *out_log);
 /* The caller's one is gone; @entry must not be used any more. */
 void cf_tally_leave (CfTally *tally, CfTallyEntry *entry);

@@ -1,5 +1,4 @@
-/* core/cofferctl/text.h - the help texts' form.
- */
+/* core/cofferctl/text.h - the help texts' form. */
 #ifndef CF_COFFERCTL_TEXT_H
 #define CF_COFFERCTL_TEXT_H
 

@@ -36,9 +36,8 @@ typedef struct {
   gboolean separate;         /* ... and something stands in it */
   gboolean flags_told;       /* ... and so do the flags, if they are to */
   CfFetchSpan span;
-  gint64
-      retry_until; /* the store has failed in the midst of a literal, and is asked again until then; 0: not */
-  gboolean expunged; /* some messages' content was gone */
+  gint64 retry_until; /* the store failed inside a literal, and is asked again until then; 0: not */
+  gboolean expunged;  /* some messages' content was gone */
 } Fetch;
 
 static void

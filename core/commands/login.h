@@ -17,8 +17,8 @@ typedef struct {
 } CfLoginHold;
 
 /* Before the credentials of @name (as sent; NULL: not known) are looked at, or where that is when the name
- * becomes known, before what they are worth is told. Too many attempts waiting is a failure, which is told later
- * as well: who hears of it at once tries again at once. */
+ * becomes known, before what they are worth is told. Too many attempts waiting is a failure, which is told
+ * later as well: who hears of it at once tries again at once. */
 CfRun cf_login_hold_begin (CfLoginHold *hold, CfCommandCall *call, const char *name);
 /* At the beginning of every further step. ERROR: the failure, whose time has come. */
 CfRun cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error);

@@ -2,10 +2,10 @@
  * connection that asked for it.
  *
  * The connection waits meanwhile and holds no worker and no storage permit; what the work has to say reaches
- * it while the work goes on. When the connection goes, the work is told to stop, and not waited for: a call of
- * the store may keep it for long, and the worker that ends the connection has others to serve. Work that must
- * not be left half done simply does not stop, and whoever interrupts cofferctl interrupts nothing but the
- * report. The loop and the store stay until cf_control_jobs_wait() has returned.
+ * it while the work goes on. When the connection goes, the work is told to stop, and not waited for: a call
+ * of the store may keep it for long, and the worker that ends the connection has others to serve. Work that
+ * must not be left half done simply does not stop, and whoever interrupts cofferctl interrupts nothing but
+ * the report. The loop and the store stay until cf_control_jobs_wait() has returned.
  */
 #ifndef CF_CONTROL_JOB_H
 #define CF_CONTROL_JOB_H

@@ -78,7 +78,6 @@ work_check (CfControlJob *job, const char *argument, GError **error)
   g_autofree char *summary = NULL;
   Findings findings = { job, 0 };
   CfStoreFrame frame;
-
   gboolean ok;
 
   step_back ();
@@ -175,6 +174,7 @@ cf_control_check (CfControl *control, char **args, GError **error)
   return start (control, work_check, NULL, error);
 }
 
+/* NAME. Data lines as cf_control_check(). */
 gboolean
 cf_control_check_account (CfControl *control, char **args, GError **error)
 {

@@ -62,8 +62,8 @@ guint cf_control_kick_user (CfNet *net, const char *user);
 
 /* ---- maintenance.c ---- */
 
-gboolean cf_control_check_account (CfControl *control, char **args, GError **error);
 gboolean cf_control_check (CfControl *control, char **args, GError **error);
+gboolean cf_control_check_account (CfControl *control, char **args, GError **error);
 gboolean cf_control_backup (CfControl *control, char **args, GError **error);
 gboolean cf_control_restored (CfControl *control, char **args, GError **error);
 gboolean cf_control_collect (CfControl *control, char **args, GError **error);

@@ -29,8 +29,8 @@ const guint8 *cf_output_peek (const CfOutput *output, gsize *out_length);
 void cf_output_clear (CfOutput *output);
 /* Takes back all that was written after the first @length octets: an item that failed half-way. */
 void cf_output_truncate (CfOutput *output, gsize length);
-/* A response has been begun, here or in what was cleared before, and is not complete: nothing else can be said
- * now. In doubt (after a truncation) TRUE. */
+/* A response has been begun, here or in what was cleared before, and is not complete: nothing else can be
+ * said now. In doubt (after a truncation) TRUE. */
 gboolean cf_output_is_open (const CfOutput *output);
 
 /* "{n}" CRLF, or "~{n}" CRLF, of a literal whose octets follow by cf_output_octets(), perhaps in pieces. */

@@ -1,8 +1,8 @@
 /* core/imap/redact.h - what of a session may be shown in a trace: everything but passwords and people's text.
  *
  * Two directions, two machines, both of which hide what they do not know: a command of another module, an
- * untagged response of a kind not listed in redact.c, and every literal and quoted string but for names of
- * mailboxes and dates. What is hidden is shown as "<N octets>" and never copied. Octets that are not
+ * untagged response of a kind not listed in redact-output.c, and every literal and quoted string but for
+ * names of mailboxes and dates. What is hidden is shown as "<N octets>" and never copied. Octets that are not
  * printable ASCII are shown as \xHH. No I/O; one owner at a time.
  */
 #ifndef CF_REDACT_H

@@ -5,12 +5,12 @@
 #include "mime/scanner.h"
 
 typedef enum {
-  CF_PIECE_RAW,     /* as it is, NUL shown as 0x80 */
-  CF_PIECE_BASE64,  /* in lines of 76 characters */
-  CF_PIECE_FIELD,   /* a Content-Transfer-Encoding field, in place of the old one if there is one */
-  CF_PIECE_HEADER,  /* that field and a blank line, for a part without a header */
-  CF_PIECE_NOTHING, /* nothing, in place of a second such field */
-  CF_PIECE_DIGEST_HEADER, /* the same within multipart/digest, where the default type is another */
+  CF_PIECE_RAW,           /* as it is, NUL shown as 0x80 */
+  CF_PIECE_BASE64,        /* in lines of 76 characters */
+  CF_PIECE_FIELD,         /* a Content-Transfer-Encoding field, in place of the old one if there is one */
+  CF_PIECE_HEADER,        /* that field and a blank line, for a part without a header */
+  CF_PIECE_NOTHING,       /* nothing, in place of a second such field */
+  CF_PIECE_DIGEST_HEADER, /* as HEADER, with a type: in multipart/digest the default is another */
   CF_N_PIECES,
 } CfPieceKind;
 

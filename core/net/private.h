@@ -185,14 +185,16 @@ void cf_conn_destroy (CfConn *conn);
 /* admission.c */
 CfAdmission *cf_admission_new (void);
 void cf_admission_free (CfAdmission *admission);
+/* Counts @conn for its address. FALSE: that one has too many, and the log says so. */
 gboolean cf_admission_enter (CfConn *conn);
+/* Does nothing for one that was not counted. */
 void cf_admission_leave (CfConn *conn);
+/* Sends the protocol's refusal, if that can be said in clear. */
 void cf_admission_refuse (CfConn *conn);
 /* Whether a refusal of @conn, not for its number, is to be logged; counts it. Refusals of different @kind,
  * any character, are logged apart. */
 gboolean cf_admission_note_refusal (CfConn *conn, char kind);
-/* Whether @conn's peer may speak for others; *@out_tls: and is believed when it says that they came by TLS.
- */
+/* Whether @conn's peer may speak for others; *@out_tls: and is believed when it says they came by TLS. */
 gboolean cf_admission_is_proxy (CfConn *conn, gboolean *out_tls);
 void cf_admission_get_counters (CfAdmission *admission, CfNetCounters *out);
 
@@ -209,10 +211,6 @@ void cf_proxy_time_out (CfConn *conn);
 /* Whether the first input of @conn, whose listener is not for proxies, is what one would send; it is then
  * logged. */
 gboolean cf_proxy_is_misdirected (CfConn *conn);
-
-/* loop.c */
-CfConnRef cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied,
-                        GError **error);
 
 /* strangers.c; main thread */
 /* An accepted connection. */
@@ -231,10 +229,13 @@ gboolean cf_turn_make (CfConn *conn, guint reasons, guint32 events, gboolean aga
 void cf_turn_send (CfConn *conn);
 
 /* loop.c */
+/* As cf_net_attach_fd(), for a listener; @proxied: a proxy is to say first who the client is. */
+CfConnRef cf_net_adopt (CfNet *net, int fd, const CfProtocol *protocol, gboolean tls, gboolean proxied,
+                        GError **error);
 /* The calling worker; NULL on any other thread. */
 CfWorker *cf_net_get_worker (void);
 
-/* late.c */
+/* late.c: tells the clients whose owner's call is late. Main thread. */
 void cf_late_sweep (CfNet *net);
 
 /* buffer.c */

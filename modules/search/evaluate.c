@@ -271,8 +271,7 @@ static SearchMatch
 match_node (const SearchPlan *plan, const CfSearchNode *node, SearchSubject *subject)
 {
   guint n = node->children != NULL ? node->children->len : 0;
-  SearchMatch match,
-      child; /* not inside MIN() and MAX(), which evaluate twice, so that trees would take exponential time */
+  SearchMatch match, child; /* MIN() and MAX() would evaluate it twice, and that at every level */
 
   switch (node->kind) {
   case CF_SEARCH_AND:

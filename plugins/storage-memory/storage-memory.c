@@ -1836,8 +1836,7 @@ static Match
 search_match (const CfSearchNode *node, const Message *message)
 {
   guint n = node->children != NULL ? node->children->len : 0;
-  Match match,
-      child; /* not inside MIN() and MAX(), which evaluate twice, so that trees would take exponential time */
+  Match match, child; /* MIN() and MAX() would evaluate it twice, and that at every level */
 
   switch (node->kind) {
   case CF_SEARCH_ALL:

@@ -216,9 +216,9 @@ typedef struct {
   const char *choices;      /* CHOICE: "a;b;c" */
   const char *help;         /* one line */
   gsize offset;             /* of the variable in the struct given to cf_registrar_add_config() */
-  gboolean
-      reloadable; /* SIGHUP may change it, while sessions run: BOOLEAN, INTEGER, DURATION and CHOICE only. The
-                     variable is replaced atomically; declare it so: _Atomic gint64, const char *_Atomic */
+  /* SIGHUP may change it, while sessions run: BOOLEAN, INTEGER, DURATION and CHOICE only. The variable is
+   * replaced atomically; declare it so: _Atomic gint64, const char *_Atomic. */
+  gboolean reloadable;
   gboolean secret; /* holds a password: its value is shown to nobody */
 } CfConfigKey;
 

@@ -144,8 +144,9 @@ CF_API const CfPeer *cf_conn_get_peer (CfConn *conn);
 /* A short UTF-8 text that cf_net_foreach() shows, such as the user; cut at 127 octets. */
 CF_API void cf_conn_set_label (CfConn *conn, const char *label);
 
-/* It is known whose the connection is: it has logged in, or came from where only friends come from. Until then
- * it ends without notice when the server has max_connections and others want to connect, the oldest first. */
+/* It is known whose the connection is: it has logged in, or came from where only friends come from. Until
+ * then it ends without notice when the server has max_connections and others want to connect, the oldest
+ * first. */
 CF_API void cf_conn_set_established (CfConn *conn);
 
 /* The number of this session in logs: from 1, never reused while the process lives. */

@@ -250,8 +250,8 @@ typedef struct {
   gboolean only_deleted;   /* EXPUNGE: only messages that have \Deleted when it is carried out */
   guint n_attributes;      /* ANNOTATE */
   const CfAttribute *const *attributes;
-  gboolean
-      in_destination; /* APPEND: into the batch's destination (RFC 8508's REPLACE into another mailbox) */
+  /* APPEND: into the batch's destination (RFC 8508's REPLACE into another mailbox). */
+  gboolean in_destination;
 } CfWriteOp;
 
 /* Ordered operations on one mailbox, and for COPY and MOVE one other. Core makes it, the store reads it and
@@ -323,8 +323,8 @@ typedef gboolean (*CfProgressFunc) (guint64 done, guint64 total, gpointer user_d
 typedef void (*CfFindingFunc) (const char *text, gpointer user_data);
 /* A piece of text for the operator, of any number of lines. */
 typedef void (*CfTextFunc) (const char *text, gpointer user_data);
-/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree, which may be any
- * of its mailboxes; account 0 with it: anything). May be said of what is known already. Any thread. */
+/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree, which may be
+ * any of its mailboxes; account 0 with it: anything). May be said of what is known already. Any thread. */
 typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data);
 
 typedef enum {
@@ -493,8 +493,8 @@ typedef struct {
 
   /* -- watch -- */
 
-  /* Tell @func of what other processes change, until unwatch: soon after it is durable, and of everything, late
-   * at worst. Main thread. Without it the store has one process. */
+  /* Tell @func of what other processes change, until unwatch: soon after it is durable, and of everything,
+   * late at worst. Main thread. Without it the store has one process. */
   gboolean (*watch) (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
   void (*unwatch) (CfStore *store);
 
@@ -528,7 +528,8 @@ typedef struct {
 
   /* -- more of the schema -- */
 
-  /* Prints what schema_upgrade would do, such as its SQL. Main thread. Without it: only the numbers are told. */
+  /* Prints what schema_upgrade would do, such as its SQL. Main thread. Without it: only the numbers are
+   * told. */
   gboolean (*schema_describe) (CfStore *store, CfTextFunc print, gpointer user_data, GError **error);
 } CfStorageClass;
 
