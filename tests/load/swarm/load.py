@@ -213,9 +213,10 @@ def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=Fals
             report.add('the empty daemon', before / 1024 / 1024, 'MB')
             report.add('memory of each', (server.pss() - before) / clients / 1024, 'KB', at_most=bound)
             report.add('threads more', read_threads(server.pid()) - threads, '', at_most=0)
-            cpu = read_cpu(server.pid())
-            time.sleep(5 if args.full else 0)
-            report.add('processor while idle', (read_cpu(server.pid()) - cpu) / 5 * 100, '%', timed=True)
+            if args.full:
+                cpu = read_cpu(server.pid())
+                time.sleep(5)
+                report.add('processor while idle', (read_cpu(server.pid()) - cpu) / 5 * 100, '%', timed=True)
             swarm.go_on()
             swarm.until('after')
             time.sleep(SETTLE if args.full else 0)
