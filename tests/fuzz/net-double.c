@@ -37,7 +37,7 @@ struct _CfConn {
   GByteArray *out;  /* written, not sent */
   GByteArray *sent; /* received by the client */
   gint64 deadline;  /* microseconds; 0: none */
-  guint reasons;    /* pending; with the lock */
+  guint reasons;    /* pending */
   guint held;
   CfRun last;
   guint64 written;
@@ -47,7 +47,7 @@ struct _CfConn {
 };
 
 static CfNet net;
-static GMutex reasons_lock;
+static GMutex lock; /* of what jobs' threads look at too: reasons, and what cf_net_foreach() shows */
 static _Thread_local gboolean is_worker;
 
 /* ---- Time ---- */
@@ -148,7 +148,9 @@ static void
 conn_close (CfConn *conn)
 {
   conn_end_session (conn);
+  g_mutex_lock (&lock);
   conn->closed = TRUE;
+  g_mutex_unlock (&lock);
   g_byte_array_append (conn->sent, conn->out->data, conn->out->len);
   g_byte_array_set_size (conn->out, 0);
 }
@@ -157,9 +159,9 @@ void
 net_double_free (CfConn *conn)
 {
   conn_end_session (conn);
-  g_mutex_lock (&reasons_lock);
+  g_mutex_lock (&lock);
   g_ptr_array_remove (net.conns, conn);
-  g_mutex_unlock (&reasons_lock);
+  g_mutex_unlock (&lock);
   g_byte_array_unref (conn->in);
   g_byte_array_unref (conn->out);
   g_byte_array_unref (conn->sent);
@@ -225,10 +227,10 @@ conn_take_reasons (CfConn *conn)
 {
   guint reasons;
 
-  g_mutex_lock (&reasons_lock);
+  g_mutex_lock (&lock);
   reasons = conn->reasons | conn->held;
   conn->reasons = 0;
-  g_mutex_unlock (&reasons_lock);
+  g_mutex_unlock (&lock);
   if (conn->deadline != 0 && conn->deadline <= g_get_monotonic_time ()) {
     conn->deadline = 0;
     reasons |= CF_WAKE_TIMEOUT;
@@ -318,7 +320,9 @@ conn_serve_once (CfConn *conn)
     if (conn->out->len > 0)
       return FALSE;
     conn->tls_wanted = FALSE;
+    g_mutex_lock (&lock);
     conn->tls = TRUE;
+    g_mutex_unlock (&lock);
   }
   news = conn_read (conn);
   reasons = conn_take_reasons (conn);
@@ -356,14 +360,14 @@ net_wait_for_job (void)
 {
   gboolean waits = FALSE, woken = FALSE;
 
-  g_mutex_lock (&reasons_lock);
+  g_mutex_lock (&lock);
   for (guint i = 0; i < net.conns->len; i++) {
     CfConn *conn = g_ptr_array_index (net.conns, i);
 
     waits |= conn->protocol == &cf_control_protocol && conn->last == CF_RUN_WAIT && !conn->closed;
     woken |= conn->reasons != 0 && !conn->closed;
   }
-  g_mutex_unlock (&reasons_lock);
+  g_mutex_unlock (&lock);
   if (waits && !woken && !g_main_context_iteration (NULL, FALSE))
     g_usleep (100);
   return waits;
@@ -503,7 +507,9 @@ cf_conn_get_peer (CfConn *conn)
 void
 cf_conn_set_label (CfConn *conn, const char *label)
 {
+  g_mutex_lock (&lock);
   g_strlcpy (conn->label, label, sizeof conn->label);
+  g_mutex_unlock (&lock);
 }
 
 void
@@ -561,14 +567,14 @@ cf_conn_get_protocol (CfConn *conn)
 void
 cf_net_wake (CfNet *self, CfConnRef ref, guint reason)
 {
-  g_mutex_lock (&reasons_lock);
+  g_mutex_lock (&lock);
   for (guint i = 0; i < net.conns->len; i++) {
     CfConn *conn = g_ptr_array_index (net.conns, i);
 
     if (conn->ref == ref)
       conn->reasons |= reason;
   }
-  g_mutex_unlock (&reasons_lock);
+  g_mutex_unlock (&lock);
 }
 
 gboolean
@@ -601,21 +607,40 @@ cf_net_get_counters (CfNet *self, CfNetCounters *out)
   *out = (CfNetCounters){ .open = net.conns->len, .accepted = net.last_id };
 }
 
+typedef struct {
+  CfConnInfo info;
+  char label[128];
+  gboolean closed;
+} Shown;
+
+/* FALSE: there are no more than @i. */
+static gboolean
+net_show (guint i, Shown *out)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&lock);
+  const CfConn *conn;
+
+  if (i >= net.conns->len)
+    return FALSE;
+  conn = g_ptr_array_index (net.conns, i);
+  g_strlcpy (out->label, conn->label, sizeof out->label);
+  out->closed = conn->closed;
+  out->info = (CfConnInfo){ .ref = conn->ref,
+                            .id = conn->ref,
+                            .protocol = conn->protocol->name,
+                            .peer = conn->peer.text,
+                            .label = out->label,
+                            .tls = conn->tls,
+                            .since = REAL_START };
+  return TRUE;
+}
+
 void
 cf_net_foreach (CfNet *self, CfNetForeachFunc func, gpointer user_data)
 {
-  /* A job's thread may ask while the owner serves: it sees those that were there, none of which goes. */
-  for (guint i = 0; i < net.conns->len; i++) {
-    CfConn *conn = g_ptr_array_index (net.conns, i);
-    CfConnInfo info = { .ref = conn->ref,
-                        .id = conn->ref,
-                        .protocol = conn->protocol->name,
-                        .peer = conn->peer.text,
-                        .label = conn->label,
-                        .tls = conn->tls,
-                        .since = g_get_real_time () };
+  Shown shown;
 
-    if (!conn->closed && !func (&info, user_data))
+  for (guint i = 0; net_show (i, &shown); i++)
+    if (!shown.closed && !func (&shown.info, user_data))
       return;
-  }
 }
