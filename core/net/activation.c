@@ -1,9 +1,11 @@
 /* core/net/activation.c - sockets handed down by the service manager: the protocol of sd_listen_fds(3).
  *
  * LISTEN_PID is the process they are meant for, LISTEN_FDS their number; they start at descriptor 3. Only
- * that is needed, so libsystemd is not.
+ * that is needed, so libsystemd is not. A number that is too large would name descriptors of this process
+ * itself, which nobody may close: only what listens is taken.
  */
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/private.h"
@@ -26,6 +28,15 @@ cf_activation_parse (const char *listen_pid, const char *listen_fds, gint64 pid)
   return (guint) n;
 }
 
+static gboolean
+fd_listens (int fd)
+{
+  int listens = 0;
+  socklen_t length = sizeof listens;
+
+  return getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
+}
+
 GArray *
 cf_activation_take (void)
 {
@@ -34,8 +45,10 @@ cf_activation_take (void)
   guint n = cf_activation_parse (g_getenv ("LISTEN_PID"), g_getenv ("LISTEN_FDS"), getpid ());
 
   for (int fd = FIRST_FD; fd < FIRST_FD + (int) n; fd++)
-    if (fcntl (fd, F_SETFD, FD_CLOEXEC) == 0)
+    if (fd_listens (fd) && fcntl (fd, F_SETFD, FD_CLOEXEC) == 0)
       g_array_append_val (fds, fd);
+  if (fds->len < n)
+    g_warning ("LISTEN_FDS is %u, but %u of these are no sockets that listen, and not used", n, n - fds->len);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (g_getenv (names[i]) != NULL)
       g_unsetenv (names[i]);

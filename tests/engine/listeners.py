@@ -100,11 +100,11 @@ def plaintext_by_unix_socket_is_local():
 class Activated(Daemon):
     """Started as by a service manager: listening sockets are descriptors 3 and so on."""
 
-    def __init__(self, sockets, **options):
+    def __init__(self, sockets, told=None, **options):
         # Bash moves them where they must be; nothing else is there then.
         descriptors = [fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, 50) for sock in sockets]
         moves = ' '.join(f'{3 + i}<&{fd}' for i, fd in enumerate(descriptors))
-        script = f'exec {moves}; export LISTEN_FDS={len(sockets)} LISTEN_PID=$$; exec "$@"'
+        script = f'exec {moves}; export LISTEN_FDS={told or len(sockets)} LISTEN_PID=$$; exec "$@"'
         super().__init__(command=('/bin/bash', '-c', script, 'activate'), descriptors=descriptors, **options)
 
 
@@ -132,6 +132,17 @@ def socket_activation():
         check(b'LISTEN_FDS=3' in environment, 'the test did not hand down anything')
 
 
+def too_many_are_told():
+    """Numbers beyond what was handed down name the server's own descriptors: they stay open."""
+    sock = listening(socket.AF_INET, ('127.0.0.1', 0))
+    listen = f'imap://127.0.0.1:{sock.getsockname()[1]};imap://127.0.0.1:0'
+    with Activated((sock,), told=40, config={'server': {'listen': listen}}) as daemon:
+        for address in daemon.listening:
+            works(connect(address))
+        check(daemon.control('user', 'list').stdout, 'cofferctl does not reach it')
+        check('LISTEN_FDS is 40, but 39 of these' in daemon.log(), 'the number is not spoken of')
+
+
 def control_socket_activation():
     """The service manager's socket is used as it is, and stays when the server goes: who asks meanwhile waits."""
     with tempfile.TemporaryDirectory(prefix='coffer-listeners.') as place:
@@ -144,7 +155,7 @@ def control_socket_activation():
 
 
 CASES = (every_kind, unix_socket_of_a_dead_server_is_replaced, address_in_use, plaintext_by_unix_socket_is_local,
-         socket_activation, control_socket_activation)
+         socket_activation, too_many_are_told, control_socket_activation)
 
 if __name__ == '__main__':
     sys.exit(run({case.__name__: case for case in CASES}, jobs=3))
