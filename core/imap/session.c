@@ -395,6 +395,12 @@ session_prepare (CfSession *session, GError **error)
 
 /* ---- A store that does not answer ---- */
 
+static gboolean
+session_is_waiting_for_input (CfSession *session)
+{
+  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
+}
+
 /* A command has waited long enough for its turn at the store. It is over; but one that can do without goes on
  * with the view as it is. */
 static void
@@ -412,12 +418,14 @@ session_give_up_waiting (CfSession *session)
   g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
 }
 
+/* Nothing is to be said in the midst of a literal, nor in IDLE before DONE has come: who is told there that
+ * the command is over sends DONE all the same, and that would be taken for a command. */
 static gboolean
 session_lend (CfConn *conn, gpointer data)
 {
   CfSession *session = data;
 
-  if (session->call == NULL || cf_output_is_open (session->output))
+  if (cf_output_is_open (session->output) || session_is_waiting_for_input (session))
     return FALSE;
   session_flush (session);
   return TRUE;
@@ -487,12 +495,6 @@ session_step (CfSession *session)
 }
 
 /* ---- The protocol ---- */
-
-static gboolean
-session_is_waiting_for_input (CfSession *session)
-{
-  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
-}
 
 static gboolean
 session_has_input (CfSession *session)

@@ -266,6 +266,33 @@ def reloaded(build, backend):
             control.ok('XFAULT none')
 
 
+def idle(build, backend):
+    """In IDLE nothing is answered before DONE, or the client's DONE would be taken for a command."""
+    config = {'storage': {'deadline': '1s', 'snapshot_cache': 0}, 'imap': {'view_idle': '1s'}}
+    with Server(build, backend, counting=True, users=['alice'], config=config) as server, server.client() as control, \
+            server.client('alice') as client, server.client('alice') as other:
+        def is_held():
+            assert other.append('INBOX', SMALL).status == 'OK'
+            time.sleep(0.3)
+            return control.ok('XCOUNT').lines()[0].endswith(b'held 1')
+
+        assert other.append('INBOX', SMALL).status == 'OK'
+        client.ok('SELECT INBOX')
+        tag = client.send('IDLE')
+        assert client.read().line == b'+ idling'
+        time.sleep(2)  # longer than view_idle: the mailbox is no longer in memory
+        control.ok('XFAULT "index_load hold"')
+        tap.wait_until(is_held, 'the call is held')
+        time.sleep(1.5)
+        control.ok('XFAULT none')
+        client.socket.sendall(b'DONE\r\n')
+        result = client.wait(tag)
+        assert result.status == 'OK', result
+        tap.wait_until(lambda: other.command('EXAMINE INBOX').status == 'OK', 'the store is used again', 10)
+        client.ok('NOOP')
+        assert client.ok('UID SEARCH ALL').lines() == other.ok('UID SEARCH ALL').lines()
+
+
 CASES = {
     **{f'slot/{slot}': (lambda stuck, slot=slot: stuck.slot(slot)) for slot in SLOTS},
     **{f'done/{slot}': (lambda stuck, slot=slot: stuck.slot(slot, 'done-hold'))
@@ -318,6 +345,7 @@ def all_cases(build, backend):
         CASES[name](here.stuck)
 
     with ThreadPoolExecutor(4) as pool:
+        yield 'idle', pool.submit(idle, build, backend).result
         yield 'reloaded', pool.submit(reloaded, build, backend).result
         for slot, command in ('check', ('check',)), ('commit', ['APPEND INBOX ', (SMALL,)]):
             yield f'ended/{slot}', pool.submit(ended, build, backend, slot, command).result
