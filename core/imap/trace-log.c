@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "imap/redact.h"
@@ -89,6 +90,21 @@ dup_file_name (const CfTrace *trace, guint64 number)
   return g_strdup_printf ("%s-%" G_GUINT64_FORMAT "-%s.trace", who, number, time);
 }
 
+/* A file that is there already. In a directory where others may write it can be another's, or a FIFO, which
+ * would hold the worker. -1 with errno. */
+static int
+open_own_file (int dir_fd, const char *name)
+{
+  int fd = openat (dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_APPEND | O_NONBLOCK);
+  struct stat info;
+
+  if (fd < 0 || (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && info.st_uid == geteuid ()))
+    return fd;
+  close (fd);
+  errno = EEXIST;
+  return -1;
+}
+
 /* -1: it cannot be made, and that is in the log. */
 static int
 open_file (CfTrace *trace, guint64 number)
@@ -100,7 +116,7 @@ open_file (CfTrace *trace, guint64 number)
 
   /* Switched off and on again within a second. */
   if (fd < 0 && errno == EEXIST)
-    fd = openat (trace->dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_APPEND);
+    fd = open_own_file (trace->dir_fd, name);
   if (fd >= 0)
     return fd;
   reason = g_strdup_printf ("cannot make %s: %s", name, g_strerror (errno));

@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'lib'))
@@ -217,6 +218,22 @@ class Traces:
             gone.chmod(0o700)
             gone.rename(self.folder)
 
+    def name_is_taken(self):
+        """By a FIFO that nobody reads: no worker waits for it."""
+        self.clear()
+        with self.server.client() as ann:
+            number = int(self.control('who').split()[0].lstrip('#'))
+            taken = [self.folder / f'ann-{number}-{time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() + i))}.trace'
+                     for i in range(20)]
+            for path in taken:
+                os.mkfifo(path)
+            self.control('trace', 'on', 'ann')
+            ann.ok(f'LOGIN ann "{PASSWORD}"')
+            ann.ok('NOOP')
+        for path in taken:
+            path.unlink()
+        assert self.control('trace', 'list') == '' and 'The trace of ann ends: cannot make' in self.server.log()
+
     # ---- What may be seen ----
 
     def secrets_of_logins(self):
@@ -365,8 +382,8 @@ def main():
         with Server(sys.argv[1], 'memory', config=config, users=('ann', 'bob')) as server:
             tests = Traces(server, folder)
             names = ['not_configured', 'usage', 'future_session', 'present_session', 'again', 'expires', 'by_address',
-                     'file_limit', 'total_limit', 'no_directory', 'secrets_of_logins', 'secrets_of_mail', 'begins_in_a_literal',
-                     'names_are_seen', 'cofferctl_itself', 'stops_with_the_server', 'log_is_clean']
+                     'file_limit', 'total_limit', 'no_directory', 'name_is_taken', 'secrets_of_logins', 'secrets_of_mail',
+                     'begins_in_a_literal', 'names_are_seen', 'cofferctl_itself', 'stops_with_the_server', 'log_is_clean']
             return tap.run((name.replace('_', '-'), getattr(tests, name)) for name in names)
 
 
