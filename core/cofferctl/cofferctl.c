@@ -123,6 +123,50 @@ make_entries (const CtlCommand *command, CtlOptions *options)
   return entries;
 }
 
+/* What GLib does not check. */
+static gboolean
+check_options (const CtlCommand *command, const CtlOptions *options, GError **error)
+{
+  if ((command->options & CTL_OPT_YES) != 0 && !options->yes) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                 "%s is done only with --yes; cofferctl %s --help says what it does", command->name,
+                 command->name);
+    return FALSE;
+  }
+  if (options->password_stdin && options->no_password) {
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                         "either --password-stdin or --no-password");
+    return FALSE;
+  }
+  if (options->format != NULL && !g_str_equal (options->format, "maildir")
+      && !g_str_equal (options->format, "mbox")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--format is maildir or mbox");
+    return FALSE;
+  }
+  if (options->by != NULL && !g_str_equal (options->by, "user") && !g_str_equal (options->by, "address")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--by is user or address");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Copies @words, which are arguments. */
+static gboolean
+take_words (const CtlCommand *command, char **words, CtlCall *call, GError **error)
+{
+  call->args = g_strdupv (words);
+  for (guint i = 0; call->args[i] != NULL; i++) {
+    /* A file's name need not be. */
+    gboolean is_path = (command->options & CTL_OPT_MAIL) != 0 && i == 1;
+
+    if (!is_path && !g_utf8_validate (call->args[i], -1, NULL)) {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an argument is not UTF-8");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 /* Reads what stands behind the command's name. FALSE: wrong usage. */
 static gboolean
 parse_arguments (const CtlCommand *command, int argc, char **argv, char **config, CtlCall *call,
@@ -155,38 +199,7 @@ parse_arguments (const CtlCommand *command, int argc, char **argv, char **config
                  command->args);
     return FALSE;
   }
-  if ((command->options & CTL_OPT_YES) != 0 && !call->options.yes) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                 "%s is done only with --yes; cofferctl %s --help says what it does", command->name,
-                 command->name);
-    return FALSE;
-  }
-  if (call->options.password_stdin && call->options.no_password) {
-    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                         "either --password-stdin or --no-password");
-    return FALSE;
-  }
-  if (call->options.format != NULL && !g_str_equal (call->options.format, "maildir")
-      && !g_str_equal (call->options.format, "mbox")) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--format is maildir or mbox");
-    return FALSE;
-  }
-  if (call->options.by != NULL && !g_str_equal (call->options.by, "user")
-      && !g_str_equal (call->options.by, "address")) {
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--by is user or address");
-    return FALSE;
-  }
-  call->args = g_strdupv (argv + 1);
-  for (guint i = 0; call->args[i] != NULL; i++) {
-    /* A file's name need not be. */
-    gboolean is_path = (command->options & CTL_OPT_MAIL) != 0 && i == 1;
-
-    if (!is_path && !g_utf8_validate (call->args[i], -1, NULL)) {
-      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an argument is not UTF-8");
-      return FALSE;
-    }
-  }
-  return TRUE;
+  return check_options (command, &call->options, error) && take_words (command, argv + 1, call, error);
 }
 
 static int

@@ -10,7 +10,6 @@ import re
 import threading
 import time
 
-PASSWORD = 'correct horse'
 FLAGS = ('\\Seen', '\\Flagged', '\\Answered', 'k1', 'k2')
 SHARED = ('INBOX', 'box')
 # A writer begins to remove when it has this many messages.

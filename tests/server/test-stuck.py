@@ -120,6 +120,14 @@ class Stuck:
         client.ok('SELECT INBOX')
         assert client.append('INBOX', SMALL).status == 'OK'
 
+    def release(self, sessions, tags):
+        """The calls return; what each session has sent since is answered, and it goes on."""
+        self.fault('none')
+        for each, tag in zip(sessions, tags):
+            assert each.wait(tag).status == 'OK'
+            self.recovered(each)
+            each.close()
+
     def slot(self, slot, action='hold'):
         bystander = self.session()
         sessions = [self.session() for _ in SLOTS[slot]]
@@ -141,11 +149,7 @@ class Stuck:
             assert self.held() > 0
             # What a session sends next waits for the call that it is in; whatever it is, it is then answered.
             tags = [each.send('NOOP') for each in sessions]
-        self.fault('none')
-        for each, tag in zip(sessions, tags):
-            assert each.wait(tag).status == 'OK'
-            self.recovered(each)
-            each.close()
+        self.release(sessions, tags)
         bystander.close()
 
     def login(self):
@@ -178,11 +182,7 @@ class Stuck:
         result = self.server.control('user', 'add', 'late', '--password-stdin', stdin='secret\n')
         assert result.returncode != 0 and 'store' in result.stderr, result
         tags = [each.send('NOOP') for each in sessions]
-        self.fault('none')
-        for each, tag in zip(sessions, tags):
-            assert each.wait(tag).status == 'OK'
-            self.recovered(each)
-            each.close()
+        self.release(sessions, tags)
         bystander.close()
 
     def same_mailbox(self):
