@@ -302,6 +302,7 @@ new_net (CfServer *server, GError **error)
   const CfNetConfig config = {
     .workers = (guint) settings->workers,
     .max_connections = get_max_connections (settings),
+    .operator_protocol = cf_control_protocol.name,
     .worker_start = cf_store_worker_new,
     .worker_stop = cf_store_worker_free,
     .drained = net_drained,

@@ -88,6 +88,16 @@ socket_tune (int fd)
   (void) setsockopt (fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
+/* The operator has places of its own. */
+static gboolean
+listener_is_full (const CfListener *listener)
+{
+  const CfNet *net = listener->net;
+  gboolean is_operator = g_strcmp0 (listener->protocol->name, net->config.operator_protocol) == 0;
+
+  return atomic_load (&net->n_open) >= (is_operator ? cf_slot_get_max (net) : net->config.max_connections);
+}
+
 static gboolean
 listener_has_newcomer (CfListener *listener)
 {
@@ -109,7 +119,7 @@ listener_accept (int listening_fd, GIOCondition condition, gpointer data)
 
     if (cf_strangers_are_in_the_way (net) && listener_has_newcomer (listener))
       cf_strangers_make_room (net);
-    if (atomic_load (&net->n_open) >= net->config.max_connections)
+    if (listener_is_full (listener))
       return listener_give_up (listener, "too many connections");
     fd = accept4 (listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && errno == EAGAIN)

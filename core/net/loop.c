@@ -246,8 +246,8 @@ cf_net_new (const CfNetConfig *config, GError **error)
     net->config = *config;
   config_fill_defaults (&net->config);
   net->block = MAX (net->config.input_max, 64 * 1024);
-  net->chunks = (gpointer) g_new0 (CfConn *, (net->config.max_connections + CF_SLOTS_PER_CHUNK - 1)
-                                                 / CF_SLOTS_PER_CHUNK);
+  net->chunks
+      = (gpointer) g_new0 (CfConn *, (cf_slot_get_max (net) + CF_SLOTS_PER_CHUNK - 1) / CF_SLOTS_PER_CHUNK);
   net->workers = g_new0 (CfWorker, net->config.workers);
   net->listeners = cf_listener_array_new ();
   net->strangers = g_array_new (FALSE, FALSE, sizeof (CfConnRef));

@@ -33,6 +33,9 @@ typedef struct {
   guint linger_ms;       /* milliseconds that a closing connection has to take its last output; 0: 5 s */
   int backlog;           /* of listening sockets; 0: SOMAXCONN */
   guint unix_mode;       /* permissions of unix sockets; 0: 0660 */
+  /* Name of a protocol that has a few connections beyond max_connections, so that who operates a full server
+   * gets in; a constant. NULL: none has. */
+  const char *operator_protocol;
 
   /* Per-worker data, such as its store connection. Called in the worker's thread, before its first turn and
    * after its last. @worker counts from 0. Either may be NULL. */

@@ -166,6 +166,8 @@ typedef struct {
 /* slot.c */
 CfConn *cf_slot_acquire (CfNet *net);
 void cf_slot_release (CfConn *conn);
+/* Slots there can be: max_connections, and those of the operator. */
+guint cf_slot_get_max (const CfNet *net);
 CfConn *cf_slot_get (CfNet *net, guint32 index);
 CfConnRef cf_slot_get_ref (CfConn *conn);
 gboolean cf_slot_take (CfConn *conn, CfConnRef ref, guint *out_reasons);

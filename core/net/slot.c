@@ -11,6 +11,8 @@
 
 #include "net/private.h"
 
+#define OPERATOR_PLACES 8
+
 /* ---- Lock-free stacks of slot indices -------------------------------------------------------------- */
 
 static void
@@ -53,6 +55,12 @@ cf_slot_get (CfNet *net, guint32 index)
   return chunk != NULL ? &chunk[index % CF_SLOTS_PER_CHUNK] : NULL;
 }
 
+guint
+cf_slot_get_max (const CfNet *net)
+{
+  return net->config.max_connections + (net->config.operator_protocol != NULL ? OPERATOR_PLACES : 0);
+}
+
 static CfConn *
 slot_new (CfNet *net)
 {
@@ -61,7 +69,7 @@ slot_new (CfNet *net)
   CfConn *chunk = NULL, *fresh;
 
   do {
-    if (index >= net->config.max_connections)
+    if (index >= cf_slot_get_max (net))
       return NULL;
   } while (!atomic_compare_exchange_weak (&net->n_slots, &index, index + 1));
 
@@ -118,7 +126,7 @@ cf_slot_get_ref (CfConn *conn)
 void
 cf_slot_free_all (CfNet *net)
 {
-  for (guint i = 0; i < (net->config.max_connections + CF_SLOTS_PER_CHUNK - 1) / CF_SLOTS_PER_CHUNK; i++)
+  for (guint i = 0; i < (cf_slot_get_max (net) + CF_SLOTS_PER_CHUNK - 1) / CF_SLOTS_PER_CHUNK; i++)
     g_free (atomic_load (&net->chunks[i]));
   g_free (net->chunks);
 }

@@ -292,6 +292,25 @@ class Limits:
             assert result.stdout.split() == ['4', '127.0.0.1'], result
         assert self.server.control('who', '--by', 'x').returncode == 64
 
+    def full(self):
+        """Of clients that have logged in, which do not give way: the operator gets in, sees them, and ends them."""
+        with Server(self.server.build, 'memory', config={'server': {'max_connections': 12}}, users=('ann',)) as server:
+            clients = [server.client('ann') for _ in range(12)]
+            with socket.create_connection(server.addresses['imap'], 20) as late:
+                late.settimeout(1)
+                try:
+                    raise AssertionError(late.recv(100))
+                except socket.timeout:
+                    pass
+                late.settimeout(20)
+                for _ in range(20):
+                    assert server.control('who', '--by', 'user').stdout.split() == ['12', 'ann']
+                assert server.control('kick', 'ann').returncode == 0
+                assert late.recv(100).startswith(b'* OK')
+            for client in clients:
+                assert client.read().line.startswith(b'* BYE')
+                client.close()
+
     def log_is_clean(self):
         assert self.server.errors() == [], self.server.errors()
 
@@ -304,7 +323,7 @@ def main():
             tests = Limits(server)
             names = ['account', 'account_sasl', 'account_reload', 'account_race', 'account_log', 'address',
                      'address_pipelined', 'address_v6', 'address_tls', 'address_trusted', 'address_log', 'bad_network',
-                     'ends', 'timeouts', 'vetoes', 'who_by', 'log_is_clean']
+                     'ends', 'timeouts', 'vetoes', 'who_by', 'full', 'log_is_clean']
             return tap.run((name.replace('_', '-'), getattr(tests, name)) for name in names)
 
 
