@@ -140,7 +140,8 @@ gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc findin
                      gpointer user_data, GError **error);
 
 /* watch.c */
-/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree. Any thread. */
+/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree, or with account 0 anything.
+ * Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
 /* Notes that this process knows the mailbox, so that the repair check looks at it. Any thread. */
 void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox, const char *name);

@@ -44,5 +44,8 @@ slot_restored (CfStoreConn *conn, const CfCall *call, GError **error)
     return FALSE;
   pg_params (conn->pg);
   pg_send (conn->pg, STATEMENT_RESTORED, NULL, NULL);
-  return pg_run (conn->pg, error);
+  if (!pg_run (conn->pg, error))
+    return FALSE;
+  watch_publish (conn->store, 0, 0, 0);
+  return TRUE;
 }

@@ -142,6 +142,17 @@ class Nodes:
         assert self.one.control('user', 'delete', 'leaving').returncode == 0
         assert there.wait(idle.tag).status == 'BYE'
 
+    def restored(self):
+        """What a node knows of mailboxes is void when another is told of a restore."""
+        here, there = self.account('restored')
+        self.append(here)
+        idle = Idle(there)
+        assert self.one.control('restored', '--yes').returncode == 0
+        assert there.wait(idle.tag).status == 'BYE'
+        with self.one.client('restored') as one, self.two.client('restored') as two:
+            status = [client.ok('STATUS INBOX (UIDVALIDITY MESSAGES)').lines(b'STATUS') for client in (one, two)]
+        assert status[0] == status[1] and b'MESSAGES 1' in status[0][0], status
+
     # ---- Broken connections ----
 
     def cut(self):
@@ -205,8 +216,8 @@ class Nodes:
 
 
 def cases(nodes):
-    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted', 'cut',
-                 'lost', 'workers_cut', 'log_is_clean'):
+    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted', 'restored',
+                 'cut', 'lost', 'workers_cut', 'log_is_clean'):
         yield name.replace('_', '-'), getattr(nodes, name)
 
 

@@ -187,8 +187,9 @@ struct _CfReadSink {
 typedef struct {
   gsize struct_size;
   guint8 sha256[32];
-  CfSource *octets;       /* read only if the store does not have them yet; one that would have to wait to find
-                             that out may read them, and succeeds all the same when it cannot but has them */
+  /* Read only if the store does not have them yet. One that would have to wait to find that out may read
+   * them, and succeeds all the same when it cannot but has them. */
+  CfSource *octets;
   const char *media_type; /* what libmagic says of the decoded octets, or NULL */
 } CfObject;
 
