@@ -194,7 +194,8 @@ cf_call_enter_store (CfCommandCall *call)
     call->asked_store = TRUE;
     call->has_store = cf_permits_try (cf_store_service_get_permits (), ref, account);
   }
-  if (!call->has_store)
+  call->is_queued = !call->has_store;
+  if (call->is_queued)
     cf_call_wait_for_store (call, 0);
   return call->has_store;
 }
@@ -210,14 +211,14 @@ cf_call_wait_for_store (CfCommandCall *call, guint64 octets)
 void
 cf_call_leave_store (CfCommandCall *call)
 {
-  if (!call->has_store)
+  if (call->is_queued)
     return;
-  cf_permits_release (cf_store_service_get_permits (), cf_session_get_ref (call->session));
-  call->has_store = call->asked_store = FALSE;
-  if (call->has_heavy) {
+  /* One that was waited for and is not needed any more is given back as well. */
+  if (call->asked_store)
+    cf_permits_release (cf_store_service_get_permits (), cf_session_get_ref (call->session));
+  if (call->asked_heavy)
     cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
-    call->has_heavy = call->asked_heavy = FALSE;
-  }
+  call->has_store = call->asked_store = call->has_heavy = call->asked_heavy = FALSE;
 }
 
 /* ---- Waiting ---- */

@@ -22,6 +22,7 @@ struct _CfCommandCall {
 
   gboolean asked_store, asked_heavy; /* may hold or wait for a permit */
   gboolean has_store, has_heavy;     /* holds it */
+  gboolean is_queued;                /* waits for one: this step could not go on without */
 
   /* A command that reads lines of its own: IDLE, AUTHENTICATE. */
   gsize wants_line;    /* the longest it takes; 0: it wants none */

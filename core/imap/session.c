@@ -409,6 +409,8 @@ session_give_up_waiting (CfSession *session)
   CfCommandCall *call = session->call;
 
   call->store_until = 0;
+  if (session_is_waiting_for_input (session))
+    return; /* IDLE keeps its place, as nobody waits for an answer */
   call->goes_without = call->is_preparing && call->command->states != CF_STATE_SELECTED;
   if (call->goes_without)
     return;
@@ -474,6 +476,7 @@ session_step (CfSession *session)
   if (call->is_finished)
     return session_finish (session);
   cf_conn_set_late (session->conn, &late, session);
+  call->is_queued = FALSE;
   call->result = session_prepare (session, &call->error);
   if (call->result == CF_RUN_DONE && !call->is_late)
     call->result = call->command->run (call, &call->error);

@@ -293,6 +293,27 @@ def idle(build, backend):
         assert client.ok('UID SEARCH ALL').lines() == other.ok('UID SEARCH ALL').lines()
 
 
+def idle_crowd(build, backend):
+    """Many in IDLE are to look at the store, and one look is enough for all: the others keep no permit."""
+    config = {'storage': {'deadline': '3s', 'snapshot_cache': 0, 'permits': 1}, 'imap': {'view_idle': '1s'}}
+    with Server(build, backend, users=['alice'], config=config) as server, server.client('alice') as other:
+        crowd = [server.client('alice') for _ in range(20)]
+        for each in crowd:
+            each.ok('SELECT INBOX')
+            each.idle = each.send('IDLE')
+            assert each.read().line == b'+ idling'
+        for _ in range(3):
+            time.sleep(2)  # longer than view_idle: the mailbox is no longer in memory
+            assert other.append('INBOX', SMALL).status == 'OK'
+            other.ok('STATUS INBOX (MESSAGES)')
+        time.sleep(4)  # longer than the deadline
+        for each in crowd:
+            each.socket.sendall(b'DONE\r\n')
+            result = each.wait(each.idle)
+            assert result.status == 'OK' and b'* 3 EXISTS' in result.lines(), result
+            each.close()
+
+
 CASES = {
     **{f'slot/{slot}': (lambda stuck, slot=slot: stuck.slot(slot)) for slot in SLOTS},
     **{f'done/{slot}': (lambda stuck, slot=slot: stuck.slot(slot, 'done-hold'))
@@ -346,6 +367,7 @@ def all_cases(build, backend):
 
     with ThreadPoolExecutor(4) as pool:
         yield 'idle', pool.submit(idle, build, backend).result
+        yield 'idle-crowd', pool.submit(idle_crowd, build, backend).result
         yield 'reloaded', pool.submit(reloaded, build, backend).result
         for slot, command in ('check', ('check',)), ('commit', ['APPEND INBOX ', (SMALL,)]):
             yield f'ended/{slot}', pool.submit(ended, build, backend, slot, command).result
