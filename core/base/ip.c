@@ -44,6 +44,23 @@ cf_ip_parse (const char *text, CfIp *out)
   return TRUE;
 }
 
+gboolean
+cf_ip_parse_peer (const char *peer, CfIp *out)
+{
+  gboolean bracket = *peer == '[';
+  const char *start = peer + bracket, *end = strrchr (start, bracket ? ']' : ':');
+  g_autofree char *address = end != NULL ? g_strndup (start, (gsize) (end - start)) : NULL;
+
+  *out = (CfIp){ 0 };
+  return address != NULL && cf_ip_parse (address, out);
+}
+
+gboolean
+cf_ip_equal (const CfIp *a, const CfIp *b)
+{
+  return a->family == b->family && memcmp (a->octets, b->octets, sizeof a->octets) == 0;
+}
+
 CfIp
 cf_ip_get_site (const CfIp *ip)
 {

@@ -6,8 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* An address. "::ffff:192.0.2.1" is the IPv4 address in it. Octets beyond the family's own are zero, so that
- * two addresses are equal if their octets are (memcmp). */
+/* An address. "::ffff:192.0.2.1" is the IPv4 address in it. Octets beyond the family's own are zero. */
 typedef struct {
   guint8 family; /* 4 or 6 */
   guint8 octets[16];
@@ -15,6 +14,10 @@ typedef struct {
 
 /* Without port and brackets; a zone ("fe80::1%eth0") is passed over. FALSE: not an IP address. */
 gboolean cf_ip_parse (const char *text, CfIp *out);
+/* The address of a peer as sessions have it: "192.0.2.1:50000", "[2001:db8::1]:50000". FALSE: it has none, as
+ * "unix". */
+gboolean cf_ip_parse_peer (const char *peer, CfIp *out);
+gboolean cf_ip_equal (const CfIp *a, const CfIp *b);
 /* What counts as one peer: an IPv4 address, or the first 64 bits of an IPv6 address, as a host takes others
  * of these at will. */
 CfIp cf_ip_get_site (const CfIp *ip);

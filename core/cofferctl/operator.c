@@ -62,11 +62,9 @@ add_session (GString *json, char **line)
 static char *
 dup_site (const char *peer)
 {
-  const char *start = peer + (*peer == '['), *end = strrchr (peer, *peer == '[' ? ']' : ':');
-  g_autofree char *address = g_strndup (start, end != NULL ? (gsize) (end - start) : strlen (start));
   CfIp ip;
 
-  if (!cf_ip_parse (address, &ip))
+  if (!cf_ip_parse_peer (peer, &ip))
     return g_strdup (peer);
   ip = cf_ip_get_site (&ip);
   return cf_ip_site_to_string (&ip);

@@ -1,6 +1,4 @@
 /* core/control/trace.c - traces of the protocol, switched on and off (control.h, imap/trace.h). */
-#include <string.h>
-
 #include "base/ip.h"
 #include "base/log.h"
 #include "control/private.h"
@@ -17,13 +15,12 @@ typedef struct {
   const char *target;
 } Concerned;
 
-/* The address in "192.0.2.1:50000" or "[2001:db8::1]:50000". */
 static gboolean
 is_at (const char *peer, const char *address)
 {
-  gsize length = strlen (address), bracket = *peer == '[';
+  CfIp ip, wanted;
 
-  return strncmp (peer + bracket, address, length) == 0 && peer[bracket + length] == (bracket ? ']' : ':');
+  return cf_ip_parse_peer (peer, &ip) && cf_ip_parse (address, &wanted) && cf_ip_equal (&ip, &wanted);
 }
 
 static gboolean
@@ -78,7 +75,7 @@ stop (CfControl *control, CfTraceKind kind, const char *target, GError **error)
   return TRUE;
 }
 
-/* @text as peers' addresses are written; the caller frees. */
+/* @text in the one form that traces know an address by; the caller frees. */
 static char *
 dup_address (const char *text, GError **error)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ip.h"
 #include "imap/trace-private.h"
 #include "module/settings.h"
 
@@ -246,9 +247,19 @@ cf_trace_get_serial (void)
   return (guint) g_atomic_int_get (&serial);
 }
 
+/* A connection's address as traces know it: without a zone. */
+static char *
+dup_target (const char *address)
+{
+  CfIp ip;
+
+  return cf_ip_parse (address, &ip) ? cf_ip_to_string (&ip) : g_strdup (address);
+}
+
 CfTrace *
 cf_trace_lookup (const char *address, const char *user)
 {
+  g_autofree char *target = dup_target (address);
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&table.lock);
   gint i = -1;
   CfTrace *trace;
@@ -256,7 +267,7 @@ cf_trace_lookup (const char *address, const char *user)
   if (user != NULL)
     i = table_find (CF_TRACE_ACCOUNT, user);
   if (i < 0)
-    i = table_find (CF_TRACE_ADDRESS, address);
+    i = table_find (CF_TRACE_ADDRESS, target);
   if (i < 0)
     return NULL;
   trace = g_ptr_array_index (table.traces, i);

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 
 typedef enum {
   CF_TRACE_ACCOUNT, /* the target is an account's name */
-  CF_TRACE_ADDRESS, /* or a client's address, without port: before login, too */
+  CF_TRACE_ADDRESS, /* or a client's address, as cf_ip_to_string() gives it: before login, too */
 } CfTraceKind;
 
 /* ---- Switching; any thread --------------------------------------------------------------------------- */

@@ -37,6 +37,38 @@ test_sites (void)
 }
 
 static void
+test_peers (void)
+{
+  static const struct {
+    const char *peer, *address; /* address NULL: there is none */
+  } cases[] = {
+    { "192.0.2.1:50000", "192.0.2.1" },
+    { "[2001:db8::1]:50000", "2001:db8::1" },
+    { "[fe80::1%eth0]:50000", "fe80::1" },
+    { "[::ffff:192.0.2.1]:50000", "192.0.2.1" },
+    { "192.0.2.1", NULL },
+    { "192.0.2.10:", "192.0.2.10" },
+    { "[2001:db8::1", NULL },
+    { "[", NULL },
+    { "[]:1", NULL },
+    { "", NULL },
+    { "unix", NULL },
+    { "unix:/run/coffer", NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *text = NULL;
+    CfIp ip, again;
+
+    if (cf_ip_parse_peer (cases[i].peer, &ip)) {
+      text = cf_ip_to_string (&ip);
+      g_assert_true (cf_ip_parse (text, &again) && cf_ip_equal (&ip, &again));
+    }
+    g_assert_cmpstr (text, ==, cases[i].address);
+  }
+}
+
+static void
 test_networks (void)
 {
   static const struct {
@@ -102,6 +134,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/ip/sites", test_sites);
+  g_test_add_func ("/core/ip/peers", test_peers);
   g_test_add_func ("/core/ip/networks", test_networks);
   g_test_add_func ("/core/ip/networks/rejects", test_networks_rejects);
   return g_test_run ();
