@@ -24,8 +24,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#define TRIM_SECONDS        10
-#define STORE_CLOSE_SECONDS 60 /* beyond the sessions' time: a store may have to bring its files in order */
+#define TRIM_SECONDS 10
 
 typedef struct {
   char *config;
@@ -74,7 +73,7 @@ on_terminate (gpointer user_data)
   /* What follows takes as long as sessions may, and some more for the store. */
   cf_system_notify (
       "STOPPING=1\nSTATUS=Waiting for sessions to finish\nEXTEND_TIMEOUT_USEC=%" G_GINT64_FORMAT,
-      (cf_settings_get ()->drain_time + STORE_CLOSE_SECONDS) * G_USEC_PER_SEC);
+      (cf_settings_get ()->drain_time + CF_SERVER_CLOSE_SECONDS) * G_USEC_PER_SEC);
   cf_server_drain (daemon->server, drained, daemon);
   return G_SOURCE_CONTINUE;
 }

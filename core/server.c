@@ -30,6 +30,7 @@ struct _CfServer {
   CfNet *net;
   void (*drained) (gpointer user_data);
   gpointer drained_data;
+  gint64 close_by; /* monotonic microseconds; 0: it is not being drained */
 };
 
 /* ---- Tables ------------------------------------------------------------------------------------------ */
@@ -272,16 +273,17 @@ set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **erro
 
 /* ---- The server -------------------------------------------------------------------------------------- */
 
-/* Beyond the time to drain, for calls of the store that are about to return, and then for closing it. */
-#define END_GRACE_US   (2 * G_USEC_PER_SEC)
-#define CLOSE_GRACE_US (5 * G_USEC_PER_SEC)
+/* For calls of the store that are about to return: beyond the time to drain, and once sessions have ended,
+ * for those that nobody waits for any more. */
+#define END_GRACE_US     (2 * G_USEC_PER_SEC)
+#define STOPPED_GRACE_US (5 * G_USEC_PER_SEC)
 
 static void
 net_drained (CfNet *net, gpointer user_data)
 {
   CfServer *server = user_data;
 
-  cf_system_end_by (g_get_monotonic_time () + CLOSE_GRACE_US);
+  cf_system_end_by (g_get_monotonic_time () + STOPPED_GRACE_US);
   server->drained (server->drained_data);
 }
 
@@ -417,14 +419,22 @@ open_store (CfServer *server, GError **error)
   return TRUE;
 }
 
-/* Every session has ended. */
+/* Waits for calls of the store that were told to end. Every session has ended. */
+static void
+stop_calls (void)
+{
+  cf_control_jobs_wait_stopped ();
+  if (!cf_store_service_is_open ())
+    return;
+  cf_upkeep_stop ();
+  cf_store_service_unwatch (); /* a thread of the store's may be telling what changed elsewhere */
+}
+
 static void
 close_store (void)
 {
   if (!cf_store_service_is_open ())
     return;
-  cf_upkeep_stop ();
-  cf_store_service_unwatch (); /* a thread of the store's may be telling what changed elsewhere */
   cf_trace_shutdown ();
   cf_login_limit_shutdown ();
   cf_login_shutdown ();
@@ -590,6 +600,7 @@ cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointe
 
   server->drained = drained;
   server->drained_data = user_data;
+  server->close_by = g_get_monotonic_time () + (gint64) (seconds + CF_SERVER_CLOSE_SECONDS) * G_USEC_PER_SEC;
   cf_system_end_by (g_get_monotonic_time () + seconds * G_USEC_PER_SEC + END_GRACE_US);
   cf_net_drain (server->net, seconds);
 }
@@ -601,6 +612,9 @@ cf_server_free (CfServer *server)
     return;
   if (server->net != NULL)
     cf_net_stop (server->net);
+  stop_calls ();
+  if (server->close_by != 0)
+    cf_system_end_by (server->close_by);
   cf_control_jobs_wait ();
   close_store ();
   cf_net_free (server->net);

@@ -43,8 +43,13 @@ typedef struct {
  * (g_strfreev). FALSE: something is wrong with it, and nothing has changed. */
 gboolean cf_server_reload (CfServer *server, CfServerReload *out, GError **error);
 
+/* How long all that follows the sessions' time may take: a store may have to bring its files in order, and
+ * what must not be left half done is carried through. */
+#define CF_SERVER_CLOSE_SECONDS 60
+
 /* Lets sessions finish for the configured time, then closes them; @drained is called on the main context when
- * the last has gone. A second call closes them at once. */
+ * the last has gone. A second call closes them at once. Ends the process by force when the time is over, or
+ * when a call of the store that nobody waits for does not return. */
 void cf_server_drain (CfServer *server, void (*drained) (gpointer user_data), gpointer user_data);
 
 /* Stops what still runs and frees everything. NULL is allowed. */

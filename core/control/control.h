@@ -19,6 +19,8 @@ extern const CfProtocol cf_control_protocol;
 /* Waits until no job is left: threads of requests whose connections may have gone. They need the loop and the
  * store. Main thread, after the loop has stopped. */
 void cf_control_jobs_wait (void);
+/* The same, but not for those that are carried through. */
+void cf_control_jobs_wait_stopped (void);
 
 /* Whether [storage] create_mailboxes makes sense. CF_ERROR_CANNOT. Main thread. */
 gboolean cf_control_check_settings (GError **error);

@@ -18,8 +18,9 @@ struct _CfControlJob {
   guint64 session;
   CfControlWork work;
   char *argument;
-  gint stop;       /* atomic */
-  gint64 reported; /* the work's own: when it last told of its progress; monotonic microseconds */
+  gint stop;        /* atomic */
+  gboolean carried; /* the work's own: it does not stop */
+  gint64 reported;  /* the work's own: when it last told of its progress; monotonic microseconds */
 
   GMutex lock; /* of all below */
   GString *lines;
@@ -31,8 +32,8 @@ struct _CfControlJob {
 /* Jobs whose thread runs. */
 static struct {
   GMutex lock;
-  GCond ended;
-  guint n;
+  GCond changed;
+  guint n, carried;
 } running;
 
 static void
@@ -48,11 +49,12 @@ job_unref (CfControlJob *job)
 }
 
 static void
-running_add (gint n)
+running_add (gint n, gint carried)
 {
   g_mutex_lock (&running.lock);
   running.n += (guint) n;
-  g_cond_broadcast (&running.ended);
+  running.carried += (guint) carried;
+  g_cond_broadcast (&running.changed);
   g_mutex_unlock (&running.lock);
 }
 
@@ -61,7 +63,16 @@ cf_control_jobs_wait (void)
 {
   g_mutex_lock (&running.lock);
   while (running.n > 0)
-    g_cond_wait (&running.ended, &running.lock);
+    g_cond_wait (&running.changed, &running.lock);
+  g_mutex_unlock (&running.lock);
+}
+
+void
+cf_control_jobs_wait_stopped (void)
+{
+  g_mutex_lock (&running.lock);
+  while (running.n > running.carried)
+    g_cond_wait (&running.changed, &running.lock);
   g_mutex_unlock (&running.lock);
 }
 
@@ -76,6 +87,7 @@ job_run (gpointer data)
 {
   CfControlJob *job = data;
   g_autoptr (GError) error = NULL;
+  gboolean carried;
 
   if (!job->work (job, job->argument, &error) && error == NULL)
     g_set_error_literal (&error, CF_ERROR, CF_ERROR_SERVERBUG, "The work failed without saying why");
@@ -84,8 +96,9 @@ job_run (gpointer data)
   job->ended = TRUE;
   g_mutex_unlock (&job->lock);
   job_wake (job);
+  carried = job->carried;
   job_unref (job);
-  running_add (-1);
+  running_add (-1, carried ? -1 : 0);
   return NULL;
 }
 
@@ -107,14 +120,14 @@ cf_control_job_start (CfConn *conn, CfControlWork work, const char *argument, GE
   job->lines = g_string_new (NULL);
   g_mutex_init (&job->lock);
   g_atomic_ref_count_inc (&job->ref_count);
-  running_add (1);
+  running_add (1, 0);
   thread = g_thread_try_new ("control", job_run, job, &cause);
   if (thread != NULL) {
     g_thread_unref (thread);
     return job;
   }
   g_set_error (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "Cannot make a thread: %s", cause->message);
-  running_add (-1);
+  running_add (-1, 0);
   job_unref (job);
   job_unref (job);
   return NULL;
@@ -175,6 +188,13 @@ gboolean
 cf_control_job_is_stopped (CfControlJob *job)
 {
   return g_atomic_int_get (&job->stop);
+}
+
+void
+cf_control_job_carry_through (CfControlJob *job)
+{
+  job->carried = TRUE;
+  running_add (0, 1);
 }
 
 void

@@ -4,8 +4,9 @@
  * The connection waits meanwhile and holds no worker and no storage permit; what the work has to say reaches
  * it while the work goes on. When the connection goes, the work is told to stop, and not waited for: a call
  * of the store may keep it for long, and the worker that ends the connection has others to serve. Work that
- * must not be left half done simply does not stop, and whoever interrupts cofferctl interrupts nothing but
- * the report. The loop and the store stay until cf_control_jobs_wait() has returned.
+ * must not be left half done does not stop, and says so: whoever interrupts cofferctl interrupts nothing but
+ * the report, and a server that ends gives it more time. The loop and the store stay until
+ * cf_control_jobs_wait() has returned.
  */
 #ifndef CF_CONTROL_JOB_H
 #define CF_CONTROL_JOB_H
@@ -38,6 +39,8 @@ CfNet *cf_control_job_get_net (CfControlJob *job);
 /* The number of the session that asked. */
 guint64 cf_control_job_get_session (CfControlJob *job);
 gboolean cf_control_job_is_stopped (CfControlJob *job);
+/* The work will not stop until it is done. Once, before it does anything. */
+void cf_control_job_carry_through (CfControlJob *job);
 /* A data line; the words end with NULL. All are kept until the client takes them: the work bounds how
  * many there are. */
 void cf_control_job_reply (CfControlJob *job, ...) G_GNUC_NULL_TERMINATED;

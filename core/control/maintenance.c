@@ -125,6 +125,7 @@ work_restored (CfControlJob *job, const char *argument, GError **error)
 {
   CfStoreFrame frame;
 
+  cf_control_job_carry_through (job);
   if (!cf_store_begin_maintenance (&frame, cf_control_job_get_session (job), error))
     return FALSE;
   if (!cf_store_end (&frame, frame.slots->restored (frame.conn, &frame.call, error), error))

@@ -351,6 +351,19 @@ def ended(build, backend, slot, command):
                 assert client.ok('FETCH 1:* BODY.PEEK[]').literals() == [SMALL]
 
 
+def carried_through(build, backend):
+    """What must not be left half done takes longer than calls that are told to end may, and the daemon ends in order."""
+    with Server(build, backend, counting=True, users=['alice'], config={'server': {'drain_time': '1s'}}) as server:
+        with server.client() as control:
+            control.ok('XFAULT "restored delay=9000"')
+            job = server.start_control('restored', '--yes')
+            tap.wait_until(lambda: any(b'restored 1' in line for line in control.ok('XCOUNT').lines()), 'the call')
+            server.process.send_signal(signal.SIGTERM)
+        status = server.process.wait(30)
+        assert status == 0 and 'has a new UIDVALIDITY' in server.log(), (status, server.log())
+        job.communicate(timeout=20)
+
+
 CONFIG = {'server': {'workers': 12}, 'storage': {'deadline': '1s', 'facts_cache': 0}, 'imap': {'login_timeout': '1h'}}
 
 
@@ -371,6 +384,7 @@ def all_cases(build, backend):
         yield 'reloaded', pool.submit(reloaded, build, backend).result
         for slot, command in ('check', ('check',)), ('commit', ['APPEND INBOX ', (SMALL,)]):
             yield f'ended/{slot}', pool.submit(ended, build, backend, slot, command).result
+        yield 'ended/carried-through', pool.submit(carried_through, build, backend).result
         for name in CASES:
             yield name, pool.submit(on_own_server, name).result
     yield 'log-is-clean', lambda: log_is_clean(servers)
