@@ -393,13 +393,12 @@ static gboolean
 open_store (CfServer *server, GError **error)
 {
   const CfSettings *settings = cf_settings_get ();
-  guint workers = cf_net_get_n_workers (server->net);
   const CfStoreServiceConfig config = {
     .storage_class = cf_registry_lookup_storage (settings->storage_class),
     .class_name = settings->storage_class,
     .flags = CF_STORE_OPEN_CREATE,
-    .workers = workers,
-    .permits = settings->store_permits != 0 ? (guint) settings->store_permits : workers * 3 / 4,
+    .workers = cf_net_get_n_workers (server->net),
+    .permits = (guint) settings->store_permits,
     .heavy_permits = (guint) settings->heavy_permits,
     .deadline_ms = (guint) settings->store_deadline * 1000,
     .wake = wake_with_permit,

@@ -58,7 +58,8 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   }
 
   guint most = MAX (config->workers, 2) - 1;
-  guint permits = config->permits != 0 ? MIN (config->permits, most) : MAX (most - 1, 1);
+  guint permits = config->permits != 0 ? config->permits : MAX (config->workers * 3 / 4, 1);
+  permits = MIN (permits, most);
   guint heavy = config->heavy_permits != 0 ? MIN (config->heavy_permits, permits) : MAX (permits / 2, 1);
   service.permits = cf_permits_new (permits, (permits + 1) / 2, config->wake, config->wake_data);
   service.heavy_permits = cf_permits_new (heavy, MAX (heavy / 2, 1), config->wake, config->wake_data);

@@ -21,7 +21,7 @@ typedef struct {
   const char *class_name;
   CfStoreOpenFlags flags;
   guint workers;
-  guint permits;       /* 0: workers - 2, at least 1; always less than workers */
+  guint permits;       /* 0: three quarters of the workers; always fewer than workers, at least 1 */
   guint heavy_permits; /* 0: half of permits */
   guint deadline_ms;   /* of an ordinary call; cf_store_service_set_deadline() */
   CfPermitsWake wake;
