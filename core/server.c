@@ -5,7 +5,6 @@
  */
 #include "server.h"
 
-#include "base/ip.h"
 #include "base/log.h"
 #include "commands/commands.h"
 #include "commands/login.h"
@@ -17,6 +16,7 @@
 #include "module/registry.h"
 #include "module/settings.h"
 #include "net/net.h"
+#include "server-checks.h"
 #include "store/service.h"
 #include "store/upkeep.h"
 #include "system.h"
@@ -138,139 +138,6 @@ cf_server_describe_config (const char *config_path, GError **error)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-/* ---- Checks ------------------------------------------------------------------------------------------ */
-
-static gboolean
-check_listen (const CfSettings *settings, CfConfig *config, GError **error)
-{
-  for (guint i = 0; settings->listen[i]; i++) {
-    CfNetListenNeeds needs = { 0 };
-    const char *missing = NULL;
-    gboolean good = cf_net_check_listen (settings->listen[i], cf_registry_get_protocols (), &needs, error);
-
-    if (good && needs.tls && settings->tls_certificate == NULL)
-      missing = "tls_certificate";
-    else if (good && needs.proxies && settings->proxy_networks[0] == NULL)
-      missing = "proxy_networks";
-    if (missing != NULL) {
-      g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: needs %s", settings->listen[i], missing);
-      good = FALSE;
-    }
-    if (!good) {
-      cf_config_prefix_error (config, "server", "listen", error);
-      return FALSE;
-    }
-  }
-  return TRUE;
-}
-
-static gboolean
-check_storage (const CfSettings *settings, CfConfig *config, GError **error)
-{
-  const char *const *names = cf_registry_get_storage_names ();
-  g_autofree char *list = NULL;
-
-  if (settings->storage_class != NULL && cf_registry_lookup_storage (settings->storage_class) != NULL)
-    return TRUE;
-  list = g_strjoinv (", ", (char **) names);
-  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "no loaded module has a storage class '%s' (there is: %s)",
-               settings->storage_class != NULL ? settings->storage_class : "",
-               names[0] != NULL ? list : "none");
-  cf_config_prefix_error (config, "storage", "class", error);
-  return FALSE;
-}
-
-static gboolean
-check_user (const CfSettings *settings, CfConfig *config, GError **error)
-{
-  if (settings->user == NULL || cf_system_check_user (settings->user, error))
-    return TRUE;
-  cf_config_prefix_error (config, "server", "user", error);
-  return FALSE;
-}
-
-static gboolean
-check_create_mailboxes (CfConfig *config, GError **error)
-{
-  if (cf_control_check_settings (error))
-    return TRUE;
-  cf_config_prefix_error (config, "storage", "create_mailboxes", error);
-  return FALSE;
-}
-
-static gboolean
-check_networks (char *const *list, CfConfig *config, const char *key, GError **error)
-{
-  g_autoptr (CfIpNetworks) networks = cf_ip_networks_parse (list, error);
-
-  if (networks != NULL)
-    return TRUE;
-  cf_config_prefix_error (config, "server", key, error);
-  return FALSE;
-}
-
-static gboolean
-check_all_networks (const CfSettings *settings, CfConfig *config, GError **error)
-{
-  return check_networks (settings->trusted_networks, config, "trusted_networks", error)
-         && check_networks (settings->proxy_networks, config, "proxy_networks", error);
-}
-
-static gboolean
-set_limits (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
-{
-  const CfNetLimits limits = {
-    .per_address = (guint) settings->connections_per_address,
-    .trusted = settings->trusted_networks,
-  };
-
-  const CfNetProxies proxies = {
-    .networks = settings->proxy_networks,
-    .believe_tls = settings->proxy_tls,
-  };
-
-  return check_all_networks (settings, config, error) && cf_net_set_limits (net, &limits, error)
-         && cf_net_set_proxies (net, &proxies, error);
-}
-
-/* Whether the user who serves may write there is found out when it is tried: now it is perhaps another. */
-static gboolean
-check_spool (const CfSettings *settings, CfConfig *config, GError **error)
-{
-  struct stat status;
-  int cause = 0;
-
-  if (settings->spool_dir == NULL)
-    return TRUE;
-  if (stat (settings->spool_dir, &status) != 0)
-    cause = errno;
-  else if (!S_ISDIR (status.st_mode))
-    cause = ENOTDIR;
-  else if (settings->user == NULL && access (settings->spool_dir, W_OK | X_OK) != 0)
-    cause = errno;
-  if (cause == 0)
-    return TRUE;
-  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: %s", settings->spool_dir, g_strerror (cause));
-  cf_config_prefix_error (config, "imap", "spool_dir", error);
-  return FALSE;
-}
-
-static gboolean
-set_tls (CfNet *net, const CfSettings *settings, CfConfig *config, GError **error)
-{
-  const CfTlsConfig tls = {
-    .certificate = settings->tls_certificate,
-    .key = settings->tls_key,
-    .priorities = settings->tls_priorities,
-    .client_ca = settings->tls_client_ca,
-  };
-
-  if (settings->tls_certificate == NULL || cf_net_set_tls (net, &tls, error))
-    return TRUE;
-  cf_config_prefix_error (config, "server", "tls_certificate", error);
-  return FALSE;
-}
-
 /* ---- The server -------------------------------------------------------------------------------------- */
 
 /* For calls of the store that are about to return: beyond the time to drain, and once sessions have ended,
@@ -323,13 +190,15 @@ cf_server_new (const char *config_path, GError **error)
   server->config = cf_config_load (config_path, error);
   if (server->config == NULL || !fill_tables (server->config, error))
     return NULL;
-  if (!check_user (settings, server->config, error) || !check_storage (settings, server->config, error)
-      || !check_listen (settings, server->config, error) || !check_create_mailboxes (server->config, error)
-      || !check_spool (settings, server->config, error))
+  if (!cf_server_check_user (settings, server->config, error)
+      || !cf_server_check_storage (settings, server->config, error)
+      || !cf_server_check_listen (settings, server->config, error)
+      || !cf_server_check_create_mailboxes (server->config, error)
+      || !cf_server_check_spool (settings, server->config, error))
     return NULL;
   server->net = new_net (server, error);
-  if (server->net == NULL || !set_limits (server->net, settings, server->config, error)
-      || !set_tls (server->net, settings, server->config, error))
+  if (server->net == NULL || !cf_server_set_limits (server->net, settings, server->config, error)
+      || !cf_server_set_tls (server->net, settings, server->config, error))
     return NULL;
   return g_steal_pointer (&server);
 }
@@ -565,9 +434,10 @@ reload_checked (CfServer *server, CfConfig *config, CfSettings *fresh, CfServerR
       || !cf_registry_collect_config (changes, config, error))
     return FALSE;
   claim_modules_to_come (fresh, config);
-  if (!cf_config_check_unclaimed (config, error) || !check_listen (fresh, config, error)
-      || !check_all_networks (fresh, config, error) || !set_tls (server->net, fresh, config, error)
-      || !set_limits (server->net, fresh, config, error))
+  if (!cf_config_check_unclaimed (config, error) || !cf_server_check_listen (fresh, config, error)
+      || !cf_server_check_all_networks (fresh, config, error)
+      || !cf_server_set_tls (server->net, fresh, config, error)
+      || !cf_server_set_limits (server->net, fresh, config, error))
     return FALSE;
   if (fresh->tls_certificate == NULL && cf_net_has_tls (server->net))
     g_warning ("tls_certificate was taken out of the configuration: the old one is used until a restart");
