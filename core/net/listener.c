@@ -88,14 +88,20 @@ socket_tune (int fd)
   (void) setsockopt (fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
-/* The operator has places of its own. */
+/* The operator has places of its own, and gives way to nobody. */
+static gboolean
+listener_is_for_operator (const CfListener *listener)
+{
+  return g_strcmp0 (listener->protocol->name, listener->net->config.operator_protocol) == 0;
+}
+
 static gboolean
 listener_is_full (const CfListener *listener)
 {
   const CfNet *net = listener->net;
-  gboolean is_operator = g_strcmp0 (listener->protocol->name, net->config.operator_protocol) == 0;
+  guint max = listener_is_for_operator (listener) ? cf_slot_get_max (net) : net->config.max_connections;
 
-  return atomic_load (&net->n_open) >= (is_operator ? cf_slot_get_max (net) : net->config.max_connections);
+  return atomic_load (&net->n_open) >= max;
 }
 
 static gboolean
@@ -135,7 +141,8 @@ listener_accept (int listening_fd, GIOCondition condition, gpointer data)
     ref = cf_net_adopt (net, fd, listener->protocol, listener->tls, listener->proxied, &error);
     if (ref == 0)
       return listener_give_up (listener, error->message);
-    cf_strangers_add (net, ref);
+    if (!listener_is_for_operator (listener))
+      cf_strangers_add (net, ref);
   }
   return G_SOURCE_CONTINUE;
 }
