@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct _CfServer {
   CfConfig *config;

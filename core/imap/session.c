@@ -11,9 +11,9 @@
 #include "imap/output.h"
 #include "imap/response.h"
 #include "imap/selected.h"
+#include "imap/session-private.h"
 #include "module/registry.h"
 #include "module/settings.h"
-#include "store/service.h"
 
 #include <string.h>
 
@@ -85,8 +85,8 @@ session_write (CfSession *session, const void *octets, gsize length)
     cf_trace_log_output (session->trace, octets, length);
 }
 
-static void
-session_flush (CfSession *session)
+void
+cf_session_flush (CfSession *session)
 {
   gsize length;
   const guint8 *octets = cf_output_peek (session->output, &length);
@@ -125,23 +125,23 @@ cf_session_touch (CfSession *session)
   session->autologout_at = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
 }
 
-static void
-session_bye (CfSession *session, const char *code, const char *text)
+void
+cf_session_bye (CfSession *session, const char *code, const char *text)
 {
   if (session->closing)
     return;
   cf_response_bye (session->output, code, text);
-  session_flush (session);
+  cf_session_flush (session);
   session->closing = TRUE;
 }
 
 /* RFC 2180, 3.3: sessions on a mailbox that was deleted end. */
-static gboolean
-session_leave_if_gone (CfSession *session)
+gboolean
+cf_session_leave_if_gone (CfSession *session)
 {
   if (!cf_selected_is_gone (session))
     return FALSE;
-  session_bye (session, NULL, "The selected mailbox has been deleted");
+  cf_session_bye (session, NULL, "The selected mailbox has been deleted");
   return TRUE;
 }
 
@@ -156,13 +156,13 @@ session_opened (CfConn *conn)
   cf_session_follow_trace (session);
   if (!cf_registry_run_hooks (&hook, &error)) {
     cf_session_log_error (session, NULL, error);
-    session_bye (session, NULL, error->message);
+    cf_session_bye (session, NULL, error->message);
     cf_imap_protocol.closed (conn, session);
     return NULL;
   }
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* OK [CAPABILITY %s] Coffer ready\r\n", capabilities);
-  session_flush (session);
+  cf_session_flush (session);
   session_flush_trace (session);
   cf_session_touch (session);
   session_arm (session);
@@ -182,7 +182,7 @@ cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity)
   cf_command_reader_set_authenticated (session->reader, TRUE);
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* PREAUTH [CAPABILITY %s] Coffer ready\r\n", capabilities);
-  session_flush (session);
+  cf_session_flush (session);
   cf_session_touch (session);
   session_arm (session);
   return session;
@@ -220,7 +220,7 @@ session_reject (CfSession *session, const char *tag, const GError *error)
 {
   cf_session_log_error (session, cf_command_reader_get_name (session->reader), error);
   cf_response_error (session->output, tag, error);
-  session_flush (session);
+  cf_session_flush (session);
 }
 
 /* A complete command has been read: makes its call, or refuses it. */
@@ -306,7 +306,7 @@ session_read (CfSession *session)
       return CF_RUN_MORE;
     case CF_READ_FATAL:
       cf_session_log_error (session, NULL, error);
-      session_bye (session, NULL, error->message);
+      cf_session_bye (session, NULL, error->message);
       return CF_RUN_CLOSE;
     }
   }
@@ -351,7 +351,7 @@ session_finish (CfSession *session)
   gboolean tells = session->view != NULL && !ended->has_opened && ended->result != CF_RUN_CLOSE;
 
   if (tells && !cf_selected_sync (session, expunge)) {
-    session_flush (session);
+    cf_session_flush (session);
     return CF_RUN_MORE;
   }
 
@@ -362,12 +362,12 @@ session_finish (CfSession *session)
   } else {
     session_finish_ok (session, call);
   }
-  session_flush (session);
+  cf_session_flush (session);
   if (call->result == CF_RUN_CLOSE) {
     session->closing = TRUE;
     return CF_RUN_CLOSE;
   }
-  if (session_leave_if_gone (session))
+  if (cf_session_leave_if_gone (session))
     return CF_RUN_CLOSE;
   return call->start_tls ? session_start_tls (session) : CF_RUN_MORE;
 }
@@ -393,78 +393,15 @@ session_prepare (CfSession *session, GError **error)
   return CF_RUN_ERROR;
 }
 
-/* ---- A store that does not answer ---- */
-
-static gboolean
-session_is_waiting_for_input (CfSession *session)
+gboolean
+cf_session_is_waiting_for_input (CfSession *session)
 {
   return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
-}
-
-/* A command has waited long enough for its turn at the store. It is over; but one that can do without goes on
- * with the view as it is. */
-static void
-session_give_up_waiting (CfSession *session)
-{
-  CfCommandCall *call = session->call;
-
-  call->store_until = 0;
-  if (session_is_waiting_for_input (session))
-    return; /* IDLE keeps its place, as nobody waits for an answer */
-  call->goes_without = call->is_preparing && call->command->states != CF_STATE_SELECTED;
-  if (call->goes_without)
-    return;
-  cf_call_give_up (call);
-  call->result = CF_RUN_ERROR;
-  call->is_finished = TRUE;
-  g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
-}
-
-/* Nothing is to be said in the midst of a literal, nor in IDLE before DONE has come: who is told there that
- * the command is over sends DONE all the same, and that would be taken for a command. */
-static gboolean
-session_lend (CfConn *conn, gpointer data)
-{
-  CfSession *session = data;
-
-  if (cf_output_is_open (session->output) || session_is_waiting_for_input (session))
-    return FALSE;
-  session_flush (session);
-  return TRUE;
-}
-
-/* On the main thread, while the session's worker is inside the store. */
-static void
-session_tell_late (CfConn *conn, gpointer data)
-{
-  CfSession *session = data;
-
-  cf_conn_printf (conn, "%s NO [UNAVAILABLE] The store did not answer in time\r\n", session->call->tag);
-  session->call->is_late = TRUE;
-  cf_store_service_note_late ();
-}
-
-/* The store has come back, and the command, which has seen its call fail, as well. Its response was sent long
- * ago, so EXPUNGE may not be told now (RFC 3501, 7.4.1): the next command does that. */
-static CfRun
-session_finish_late (CfSession *session, CfMailbox *mailbox, CfAccountId account)
-{
-  g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
-
-  if (call->error == NULL) /* it failed in something that it can do without */
-    g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
-  cf_session_log_error (session, call->command->name, call->error);
-  session_flush (session);
-  /* The client believes that nothing has changed. */
-  if (call->result != CF_RUN_ERROR && (session->mailbox != mailbox || session->identity.account != account))
-    session_bye (session, "UNAVAILABLE", "The store answered too late");
-  return session->closing || session_leave_if_gone (session) ? CF_RUN_CLOSE : CF_RUN_MORE;
 }
 
 static CfRun
 session_step (CfSession *session)
 {
-  static const CfConnLate late = { session_lend, session_tell_late };
   CfCommandCall *call = session->call;
   CfMailbox *mailbox = session->mailbox;
   CfAccountId account = session->identity.account;
@@ -475,7 +412,7 @@ session_step (CfSession *session)
     cf_session_touch (session);
   if (call->is_finished)
     return session_finish (session);
-  cf_conn_set_late (session->conn, &late, session);
+  cf_conn_set_late (session->conn, &cf_session_late, session);
   call->is_queued = FALSE;
   call->result = session_prepare (session, &call->error);
   if (call->result == CF_RUN_DONE && !call->is_late)
@@ -484,10 +421,10 @@ session_step (CfSession *session)
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_SERVERBUG, "The command failed without saying why");
   cf_call_leave_store (call);
   if (call->is_late)
-    return session_finish_late (session, mailbox, account);
+    return cf_session_finish_late (session, mailbox, account);
   if (call->result != CF_RUN_WAIT)
     call->store_until = 0;
-  session_flush (session);
+  cf_session_flush (session);
   /* A literal broke off: whatever is sent now, a client would count among its octets. */
   if (session->closing)
     return CF_RUN_CLOSE;
@@ -514,12 +451,12 @@ session_timeout (CfSession *session)
   gint64 now = g_get_monotonic_time ();
 
   if (session->call != NULL && session->call->store_until != 0 && now >= session->call->store_until)
-    session_give_up_waiting (session);
+    cf_session_give_up_waiting (session);
   if (now >= session->autologout_at) {
     /* In the midst of a command the client has not read for as long: there is nobody to say it to. */
-    if (!session_is_waiting_for_input (session))
+    if (!cf_session_is_waiting_for_input (session))
       return CF_RUN_ERROR;
-    session_bye (session, NULL, "Autologout; idle for too long");
+    cf_session_bye (session, NULL, "Autologout; idle for too long");
     return CF_RUN_CLOSE;
   }
   if (session->demote_at != 0 && now >= session->demote_at) {
@@ -543,10 +480,10 @@ session_get_view_idle (CfSession *session)
 static CfRun
 session_rest (CfSession *session)
 {
-  gboolean for_input = session_is_waiting_for_input (session);
+  gboolean for_input = cf_session_is_waiting_for_input (session);
 
   if (for_input && session->draining) {
-    session_bye (session, NULL, "The server is going down");
+    cf_session_bye (session, NULL, "The server is going down");
     return CF_RUN_CLOSE;
   }
   if (for_input && session->view != NULL && session->demote_at == 0 && !cf_selected_is_demoted (session))
@@ -564,7 +501,7 @@ session_turn (CfSession *session, guint reasons)
   CfRun result;
 
   if ((reasons & CF_WAKE_KICK) != 0)
-    session_bye (session, NULL, "Ended by the operator");
+    cf_session_bye (session, NULL, "Ended by the operator");
   if ((reasons & CF_WAKE_DRAIN) != 0)
     session->draining = TRUE;
   if ((reasons & CF_WAKE_TIMEOUT) != 0 && (result = session_timeout (session)) != CF_RUN_DONE)
@@ -575,8 +512,8 @@ session_turn (CfSession *session, guint reasons)
   if ((reasons & CF_WAKE_HANGUP) != 0 && session->identity.account == 0 && !session_has_input (session))
     return CF_RUN_CLOSE;
 
-  if (session_is_waiting_for_input (session)) {
-    if (session_leave_if_gone (session))
+  if (cf_session_is_waiting_for_input (session)) {
+    if (cf_session_leave_if_gone (session))
       return CF_RUN_CLOSE;
     result = session_read (session);
     if (result == CF_RUN_CLOSE)
@@ -584,7 +521,7 @@ session_turn (CfSession *session, guint reasons)
     if (session->call == NULL)
       return result == CF_RUN_MORE ? CF_RUN_MORE : session_rest (session);
     /* A command that reads lines is also run for news and for its timer, and for nothing else. */
-    if (session_is_waiting_for_input (session) && (reasons & (CF_WAKE_PUSH | CF_WAKE_COMPLETION)) == 0
+    if (cf_session_is_waiting_for_input (session) && (reasons & (CF_WAKE_PUSH | CF_WAKE_COMPLETION)) == 0
         && !cf_call_has_slept (session->call))
       return session_rest (session);
   }
