@@ -8,7 +8,7 @@
 static const CfCommand commands[] = {
   { "CAPABILITY", CF_STATE_ANY, 0, cmd_capability },
   { "NOOP", CF_STATE_ANY, 0, cmd_noop },
-  { "LOGOUT", CF_STATE_ANY, 0, cmd_logout },
+  { "LOGOUT", CF_STATE_ANY, CF_COMMAND_LAST, cmd_logout },
   { "ID", CF_STATE_ANY, 0, cmd_id },
 
   { "STARTTLS", CF_STATE_NOT_AUTHENTICATED, 0, cmd_starttls },

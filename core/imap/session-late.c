@@ -7,7 +7,10 @@
 #include "imap/output.h"
 #include "imap/selected.h"
 #include "imap/session-private.h"
+#include "imap/trace.h"
 #include "store/service.h"
+
+#define LATE_RESPONSE "%s NO [UNAVAILABLE] The store did not answer in time\r\n"
 
 /* A command has waited long enough for its turn at the store. It is over; but one that can do without goes on
  * with the view as it is. */
@@ -47,12 +50,22 @@ session_tell_late (CfConn *conn, gpointer data)
 {
   CfSession *session = data;
 
-  cf_conn_printf (conn, "%s NO [UNAVAILABLE] The store did not answer in time\r\n", session->call->tag);
+  cf_conn_printf (conn, LATE_RESPONSE, session->call->tag);
   session->call->is_late = TRUE;
   cf_store_service_note_late ();
 }
 
 const CfConnLate cf_session_late = { session_lend, session_tell_late };
+
+/* What the main thread told: the trace is the owner's alone. */
+static void
+session_trace_late (CfSession *session, const char *tag)
+{
+  g_autofree char *told = g_strdup_printf (LATE_RESPONSE, tag);
+
+  if (session->trace != NULL)
+    cf_trace_log_output (session->trace, (const guint8 *) told, strlen (told));
+}
 
 /* The store has come back, and the command, which has seen its call fail, as well. Its response was sent long
  * ago, so EXPUNGE may not be told now (RFC 3501, 7.4.1): the next command does that. */
@@ -61,6 +74,7 @@ cf_session_finish_late (CfSession *session, CfMailbox *mailbox, CfAccountId acco
 {
   g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
 
+  session_trace_late (session, call->tag);
   if (call->error == NULL) /* it failed in something that it can do without */
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
   cf_session_log_error (session, call->command->name, call->error);

@@ -381,8 +381,8 @@ session_prepare (CfSession *session, GError **error)
   g_autoptr (GError) local_error = NULL;
 
   session->call->is_preparing = FALSE;
-  if (session->view == NULL || session->call->goes_without || !cf_selected_needs_refresh (session)
-      || cf_selected_promote (session))
+  if (session->view == NULL || (session->call->command->flags & CF_COMMAND_LAST) != 0
+      || session->call->goes_without || !cf_selected_needs_refresh (session) || cf_selected_promote (session))
     return CF_RUN_DONE;
   session->call->is_preparing = !cf_call_enter_store (session->call);
   if (session->call->is_preparing)

@@ -14,6 +14,7 @@ other than what is stored.
 """
 import signal
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -293,6 +294,28 @@ def idle(build, backend):
         assert client.ok('UID SEARCH ALL').lines() == other.ok('UID SEARCH ALL').lines()
 
 
+def logged_out(build, backend):
+    """LOGOUT asks the store for nothing. A trace has what was told by others than the session's own thread."""
+    with tempfile.TemporaryDirectory() as traces:
+        config = {'server': {'trace_dir': traces}, 'storage': {'deadline': '1s', 'snapshot_cache': 0},
+                  'imap': {'view_idle': '1s'}}
+        with Server(build, backend, counting=True, users=['alice'], config=config) as server, \
+                server.client() as control, server.client('alice') as client, server.client('alice') as other:
+            client.ok('SELECT INBOX')
+            other.ok('SELECT INBOX')
+            time.sleep(2)  # longer than view_idle: the mailbox is no longer in memory
+            assert server.control('trace', 'on', 'alice').returncode == 0
+            control.ok('XFAULT "all hold"')
+            left = client.command('LOGOUT')
+            assert left.status == 'OK' and left.untagged, left
+            tag = other.send('FETCH 1 FLAGS')
+            Stuck.refused(other.wait(tag))
+            control.ok('XFAULT none')
+            tap.wait_until(lambda: other.command('NOOP').status == 'OK', 'the session goes on')
+            told = f' S {tag.decode()} NO [UNAVAILABLE] '
+            tap.wait_until(lambda: any(told in path.read_text() for path in Path(traces).glob('*.trace')), told)
+
+
 def idle_crowd(build, backend):
     """Many in IDLE are to look at the store, and one look is enough for all: the others keep no permit."""
     config = {'storage': {'deadline': '3s', 'snapshot_cache': 0, 'permits': 1}, 'imap': {'view_idle': '1s'}}
@@ -381,6 +404,7 @@ def all_cases(build, backend):
     with ThreadPoolExecutor(4) as pool:
         yield 'idle', pool.submit(idle, build, backend).result
         yield 'idle-crowd', pool.submit(idle_crowd, build, backend).result
+        yield 'logged-out', pool.submit(logged_out, build, backend).result
         yield 'reloaded', pool.submit(reloaded, build, backend).result
         for slot, command in ('check', ('check',)), ('commit', ['APPEND INBOX ', (SMALL,)]):
             yield f'ended/{slot}', pool.submit(ended, build, backend, slot, command).result

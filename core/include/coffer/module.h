@@ -71,6 +71,7 @@ typedef enum {
   CF_COMMAND_HEAVY = 1 << 1,     /* may read or convert much: takes one of the few heavy permits */
   CF_COMMAND_MESSAGE = 1 << 2,   /* its literals are messages: bounded by APPENDLIMIT, spooled to disk */
   CF_COMMAND_QUIET_LOG = 1 << 3, /* its arguments are secrets: never logged or traced */
+  CF_COMMAND_LAST = 1 << 4,      /* the session ends with it: the mailbox is not looked at before */
 } CfCommandFlags;
 
 /* One IMAP command. "UID FETCH" is a name of its own. */
