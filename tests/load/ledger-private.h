@@ -16,6 +16,8 @@
  * without hearing of what has happened. */
 #define ABORTED_FOR (60 * SECOND)
 #define KEEP_FOR    (180 * SECOND)
+/* How long after it has arrived a client may read what a server has sent. */
+#define HEARD_WITHIN (10 * SECOND)
 
 typedef struct {
   guint64 number;

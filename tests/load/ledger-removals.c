@@ -1,7 +1,8 @@
 /* tests/load/ledger-removals.c - what takes messages away (ledger.h).
  *
  * A removal explains that a message is missing from when it begins until the end of time: what it may have
- * taken is marked when it is over.
+ * taken is marked when it is over, and when whoever saw such a message before has said so. (One client may
+ * hear that its EXPUNGE is done before another has read that the message is there.)
  */
 #include "ledger-private.h"
 
@@ -83,7 +84,6 @@ ledger_remove_end (Box *box, Removal *removal, Outcome outcome, const GArray *go
     removal->latest = now;
     if (outcome == OUTCOME_OK && removal->move && removal->uids != NULL)
       g_array_set_size (removal->uids, 0); /* COPYUID told of all that went */
-    removal_settle (box, removal);
   }
   g_mutex_unlock (&ledger_lock);
 }
@@ -132,7 +132,7 @@ ledger_box_settle_removals (Box *box, gint64 now)
   for (guint i = box->removals->len; i > 0; i--) {
     Removal *removal = g_ptr_array_index (box->removals, i - 1);
 
-    if (removal->latest < now)
+    if (removal->latest < now - HEARD_WITHIN)
       removal_settle (box, removal);
   }
 }
