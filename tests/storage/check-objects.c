@@ -152,6 +152,56 @@ check_segments (Kit *kit)
     }
 }
 
+/* A range that begins where a part ends, or behind, has nothing: also where the octets there are another
+ * part's.
+ */
+static void
+check_part_ends (Kit *kit)
+{
+  static const char head[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                             "--b\r\nContent-Type: text/plain\r\n\r\nfirst part\r\n"
+                             "--b\r\nContent-Type: application/octet-stream\r\n\r\n",
+                    tail[] = "\r\n--b\r\n\r\nlast part\r\n--b--\r\n";
+  static const struct {
+    const char *path;
+    CfSectionKind section;
+    guint length;
+  } parts[] = { { "", CF_SECTION_HEADER, 45 },
+                { "1", CF_SECTION_ALL, 10 },
+                { "2", CF_SECTION_MIME, 42 },
+                { "2", CF_SECTION_ALL, 70000 },
+                { "3", CF_SECTION_ALL, 9 } };
+  g_autofree guint8 *letters = g_malloc (70000);
+  g_autoptr (GBytes) octets = g_bytes_new (memset (letters, 'x', 70000), 70000);
+  g_autoptr (KitBatch) batch = NULL;
+  g_autoptr (KitIndex) index = NULL;
+  g_autofree char *scope = NULL;
+  KitMailbox inbox;
+  CfObjectId object;
+  CfWriteOp op;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox));
+  scope = kit_scope (inbox.account);
+  KIT_TRY (kit_object_put (kit, scope, octets, &object));
+  batch = kit_batch_new (&inbox, NULL, 0, 0, G_MAXUINT64);
+  op = kit_op_append_object (batch, head, octets, object, tail);
+  kit_batch_add (batch, &op);
+  KIT_TRY (kit_commit (kit, batch));
+  index = kit_load (kit, &inbox, 0);
+  KIT_TRY (index != NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (parts) * 4; i++) {
+    guint length = parts[i / 4].length, offset = length - 1 + i % 4;
+    g_autoptr (KitRead) read
+        = kit_read (kit, inbox.account, g_array_index (index->rows, CfIndexRow, 0).content, parts[i / 4].path,
+                    parts[i / 4].section, offset, 5);
+
+    KIT_TRY (read != NULL);
+    KIT_EXPECT (kit, read->octets->len == (offset < length),
+                "part \"%s\" from its octet %u of %u: %u octets came", parts[i / 4].path, offset, length,
+                read->octets->len);
+  }
+}
+
 static void
 check_gone (Kit *kit)
 {
@@ -186,6 +236,8 @@ const KitCheck kit_object_checks[]
           KIT_NEEDS (object_put), check_not_read },
         { "object/segments", "segments are in order and leave no gap; octets come back in ascending order.",
           KIT_NEEDS (object_put), check_segments },
+        { "object/part-ends", "offset, length: clipped at the area's end; length 0: no octets wanted.",
+          KIT_NEEDS (object_put), check_part_ends },
         { "object/gone",
           "An APPEND names an object that is not there any more: it fails with CF_ERROR_CONTENT_GONE. One "
           "call for each.",
