@@ -162,6 +162,9 @@ void client_take_fetch (Client *client, Command *command, guint64 seq, const Val
 /* What happened before @start, and was not told yet (transfer full); NULL: nothing. @expunges: could EXPUNGE
  * be told? */
 char *client_find_untold (Client *client, gint64 start, gboolean expunges);
+/* What a session takes for true at @time was true from here on at some moment: with several servers, the one
+ * it is on may not have heard yet. */
+gint64 client_since (gint64 time);
 /* After an answered command: was everything told? */
 void client_check_news (Client *client, const Command *command);
 GArray *client_dup_uids (Client *client, guint *out_unknown);

@@ -12,8 +12,13 @@ client_begin_effects (Client *client, Command *command)
   gboolean writes = !client->read_only && command->box != NULL;
 
   switch (command->kind) {
-  case KIND_STORE:
   case KIND_FETCH:
+    /* A server that has not heard yet that another took \Seen away sees nothing to set. */
+    if (writes && command->may_set != 0)
+      command->change = ledger_flags_begin (command->box, command->uids, command->may_set,
+                                            options.strict ? 0 : command->may_set);
+    break;
+  case KIND_STORE:
     if (writes && (command->may_set | command->may_clear) != 0)
       command->change
           = ledger_flags_begin (command->box, command->uids, command->may_set, command->may_clear);
@@ -101,8 +106,8 @@ settle_fetch (Client *client, Command *command)
 
 /* ---- EXPUNGE and CLOSE ---- */
 
-/* Messages of the view that certainly had \Deleted all the time that @command took, and that it was to take.
- */
+/* Messages of the view that certainly had \Deleted all the time that @command took, so that the session's
+ * server knew that, and that it was to take. */
 static GArray *
 dup_deleted (Client *client, const Command *command)
 {
@@ -114,7 +119,7 @@ dup_deleted (Client *client, const Command *command)
 
     if (uid == 0 || (command->uids != NULL && !uids_contain (command->uids, uid)))
       continue;
-    ledger_get_flags (command->box, uid, command->mark.time, &may_set, &may_clear);
+    ledger_get_flags (command->box, uid, client_since (command->mark.time), &may_set, &may_clear);
     if ((may_clear & FLAG_DELETED) == 0)
       g_array_append_val (uids, uid);
   }

@@ -264,7 +264,7 @@ client_find_untold (Client *client, gint64 start, gboolean expunges)
   char *wrong;
   guint unknown;
 
-  if (client->box == NULL || !options.strict || ledger_may_be_deleted (client->box))
+  if (client->box == NULL || ledger_may_be_deleted (client->box))
     return NULL;
   uids = client_dup_uids (client, &unknown);
   wrong = ledger_check_content (client->box, uids, unknown, start, expunges);
@@ -284,6 +284,12 @@ client_check_news (Client *client, const Command *command)
       = command->uid
         || (command->kind != KIND_FETCH && command->kind != KIND_STORE && command->kind != KIND_SEARCH);
 
-  if (command->box == client->box)
+  if (command->box == client->box && options.strict)
     client_expect (client, client_find_untold (client, command->mark.time, expunges));
+}
+
+gint64
+client_since (gint64 time)
+{
+  return options.strict ? time : time - options.idle_patience * SECOND;
 }

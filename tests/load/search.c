@@ -81,7 +81,7 @@ key_fits (Client *client, const Key *key, const Row *row, gint64 start)
 
   switch (key->kind) {
   case KEY_FLAG:
-    ledger_get_flags (client->box, row->uid, start, &may_set, &may_clear);
+    ledger_get_flags (client->box, row->uid, client_since (start), &may_set, &may_clear);
     return (may_set & key->flag) == 0 ? FITS_NO : (may_clear & key->flag) == 0 ? FITS_YES : FITS_MAYBE;
   case KEY_UID:
     return fits (row->uid >= key->first && row->uid <= key->last);
