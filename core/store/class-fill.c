@@ -31,7 +31,8 @@ ignore_credential (CfAccountSink *sink, const char *kind, GBytes *value)
 {
 }
 
-/* A class whose probe falls back needs its own account_lookup; there is one store in a process. */
+/* A class whose probe or mailbox_status falls back needs its own slots: those of the class filled last, which
+ * is the one that serves. */
 static CfStorageClass filled;
 
 static gboolean
@@ -219,6 +220,13 @@ fallback_schema_describe (CfStore *store, CfTextFunc print, gpointer user_data, 
   return TRUE;
 }
 
+static gboolean
+fallback_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
+                          CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error)
+{
+  return not_supported (error);
+}
+
 /* ---- The table ---- */
 
 #define OPTIONAL(slot)                                                                                       \
@@ -251,6 +259,7 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
   OPTIONAL (restored);
   OPTIONAL (check_account);
   OPTIONAL (schema_describe);
+  OPTIONAL (mailbox_restore);
 
   filled = *target;
 }

@@ -38,7 +38,8 @@ account_report (const Row *row, gpointer data, GError **error)
                          .name = row_text (row, 1),
                          .disabled = row_bool (row, 2),
                          .octets = (guint64) row_int (row, 3),
-                         .messages = (guint64) row_int (row, 4) };
+                         .messages = (guint64) row_int (row, 4),
+                         .last_uid_validity = (guint32) row_int (row, 8) };
   Elements addresses = row_elements (row, 5);
   const guint8 *address;
   gsize length;
@@ -131,6 +132,7 @@ slot_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   } else {
     params_null (params);
   }
+  params_int8 (params, change->last_uid_validity);
   pg_send (conn->pg, STATEMENT_ACCOUNT_CHANGE, NULL, NULL);
   return pg_run (conn->pg, error);
 }

@@ -25,6 +25,46 @@ append_check_segments (const CfAppend *append, guint64 *out_inline)
   return append->n_segments == 0 || position == total;
 }
 
+guint
+append_count_segments (const CfAppend *append)
+{
+  for (guint i = 0; i < append->n_segments; i++)
+    if (append->segments[i]->kind == CF_SEGMENT_OBJECT)
+      return append->n_segments;
+  return 0;
+}
+
+void
+append_add_segments (Params *params, const CfAppend *append, SegmentColumn column)
+{
+  guint64 inline_offset = 0;
+
+  for (guint i = 0; i < append_count_segments (append); i++) {
+    const CfSegment *segment = append->segments[i];
+    gboolean apart = segment->kind == CF_SEGMENT_OBJECT;
+
+    switch (column) {
+    case SEGMENT_POSITION:
+      params_element_int8 (params, (gint64) segment->offset);
+      break;
+    case SEGMENT_LENGTH:
+      params_element_int8 (params, (gint64) segment->length);
+      break;
+    case SEGMENT_OBJECT:
+      if (apart)
+        params_element_int8 (params, (gint64) segment->object);
+      else
+        params_element_null (params);
+      break;
+    case SEGMENT_SOURCE:
+      params_element_int8 (params, (gint64) (apart ? segment->object_offset : inline_offset));
+      break;
+    }
+    if (!apart)
+      inline_offset += segment->length;
+  }
+}
+
 /* The octets for inline chunks, taken from segment after segment. */
 typedef struct {
   Pg *pg;

@@ -148,18 +148,10 @@ commit_add_operations (Commit *commit, Params *params)
   ADD_ARRAY (commit, params, TYPE_INT2, int2, op->append != NULL ? op->append->zone : 0);
 }
 
-/* A message that is all inline has no rows of segments. */
 static guint
 commit_count_segments (const CfWriteOp *op)
 {
-  guint n = 0;
-
-  if (op->append == NULL)
-    return 0;
-  for (guint i = 0; i < op->append->n_segments; i++)
-    if (op->append->segments[i]->kind == CF_SEGMENT_OBJECT)
-      return op->append->n_segments;
-  return n;
+  return op->append != NULL ? append_count_segments (op->append) : 0;
 }
 
 /* First and last of what each operation has in an array shared by all, counted from 1. */
@@ -185,44 +177,6 @@ commit_add_bounds (Commit *commit, Params *params, guint (*count) (const CfWrite
   params_array_end (params);
 }
 
-typedef enum {
-  SEGMENT_POSITION,
-  SEGMENT_LENGTH,
-  SEGMENT_OBJECT,
-  SEGMENT_SOURCE,
-} SegmentColumn;
-
-static void
-commit_add_segments_of (Params *params, const CfWriteOp *op, SegmentColumn column)
-{
-  guint64 inline_offset = 0;
-
-  for (guint i = 0; i < commit_count_segments (op); i++) {
-    const CfSegment *segment = op->append->segments[i];
-    gboolean apart = segment->kind == CF_SEGMENT_OBJECT;
-
-    switch (column) {
-    case SEGMENT_POSITION:
-      params_element_int8 (params, (gint64) segment->offset);
-      break;
-    case SEGMENT_LENGTH:
-      params_element_int8 (params, (gint64) segment->length);
-      break;
-    case SEGMENT_OBJECT:
-      if (apart)
-        params_element_int8 (params, (gint64) segment->object);
-      else
-        params_element_null (params);
-      break;
-    case SEGMENT_SOURCE:
-      params_element_int8 (params, (gint64) (apart ? segment->object_offset : inline_offset));
-      break;
-    }
-    if (!apart)
-      inline_offset += segment->length;
-  }
-}
-
 static guint
 commit_count_attributes (const CfWriteOp *op)
 {
@@ -234,7 +188,9 @@ commit_add_shared (Commit *commit, Params *params)
 {
   for (SegmentColumn column = SEGMENT_POSITION; column <= SEGMENT_SOURCE; column++) {
     params_array_begin (params, TYPE_INT8);
-    FOR_EACH_OP (commit, op) commit_add_segments_of (params, op, column);
+    FOR_EACH_OP (commit, op)
+    if (op->append != NULL)
+      append_add_segments (params, op->append, column);
     params_array_end (params);
   }
   params_array_begin (params, TYPE_TEXT);

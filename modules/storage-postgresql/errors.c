@@ -15,6 +15,7 @@ static const ErrorRow error_rows[] = {
   { "CF002", CF_ERROR_ALREADYEXISTS, NULL, FALSE },
   { "CF003", CF_ERROR_CANNOT, NULL, FALSE },
   { "CF004", CF_ERROR_LIMIT, NULL, FALSE },
+  { "CF006", CF_ERROR_CONTENT_GONE, NULL, FALSE },
   { "CF", CF_ERROR_SERVERBUG, NULL, FALSE },
   { "40001", CF_ERROR_UNAVAILABLE, "The store was busy; try again", TRUE }, /* serialization failure */
   { "40P01", CF_ERROR_UNAVAILABLE, "The store was busy; try again", TRUE }, /* deadlock */

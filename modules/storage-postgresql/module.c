@@ -73,6 +73,7 @@ static const CfStorageClass storage_class = {
   .check_account = slot_check_account,
   .restored = slot_restored,
   .schema_describe = slot_schema_describe,
+  .mailbox_restore = slot_mailbox_restore,
 };
 
 static const CfClass classes[] = {

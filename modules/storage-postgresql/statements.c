@@ -28,12 +28,13 @@ const StatementRow statements[STATEMENT_LAST] = {
   STATEMENT (ACCOUNT_LOOKUP,
              "select " ACCOUNT_COLUMNS
              ", array(select c.kind from coffer.credential c where c.account = a.id order by c.kind),"
-             " array(select c.value from coffer.credential c where c.account = a.id order by c.kind)"
+             " array(select c.value from coffer.credential c where c.account = a.id order by c.kind),"
+             " a.last_uid_validity"
              " from coffer.address x join coffer.account a on a.id = x.account" ACCOUNT_USAGE
              " where x.address = $1 and not a.dying"),
-  STATEMENT (ACCOUNT_LIST, "select " ACCOUNT_COLUMNS " from coffer.account a" ACCOUNT_USAGE
-                           " where not a.dying order by a.id"),
-  STATEMENT (ACCOUNT_CHANGE, "select coffer.account_change($1, $2, $3, $4, $5, $6)"),
+  STATEMENT (ACCOUNT_LIST, "select " ACCOUNT_COLUMNS ", null, null, a.last_uid_validity"
+                           " from coffer.account a" ACCOUNT_USAGE " where not a.dying order by a.id"),
+  STATEMENT (ACCOUNT_CHANGE, "select coffer.account_change($1, $2, $3, $4, $5, $6, $7)"),
   STATEMENT (ACCOUNT_BEGIN_DELETE, "select coffer.account_begin_delete($1)"),
   STATEMENT (ACCOUNT_PURGE, "select freed, more from coffer.account_purge($1)"),
 
@@ -148,6 +149,10 @@ const StatementRow statements[STATEMENT_LAST] = {
       "select kind, op, uids, new_uids, failure from coffer.commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9,"
       " $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29,"
       " $30, $31)"),
+  STATEMENT (
+      MAILBOX_RESTORE,
+      "select coffer.mailbox_restore($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+      " $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"),
   STATEMENT (ATTRIBUTE_GET,
              "select uid, key, value from coffer.attribute where account = $1 and mailbox = $2"
              " and uid between $3 and $4 and key >= $5 and starts_with(key, $5) order by uid, key"),
@@ -170,10 +175,9 @@ const StatementRow statements[STATEMENT_LAST] = {
       " + (select coalesce(sum(o.length), 0) from coffer.object o where o.sha256 is not null"
       "   and ($1::bigint = 0 or exists (select from coffer.content_segment s"
       "     where s.object = o.id and s.account = $1::bigint))))::bigint"),
-  STATEMENT (CHECK_CONTENTS,
-             "select account, content, n, sha256, data from coffer.content_chunk"
-             " where (account, content, n) > ($1, $2, $3) and account <= $4"
-             " order by account, content, n limit 64"),
+  STATEMENT (CHECK_CONTENTS, "select account, content, n, sha256, data from coffer.content_chunk"
+                             " where (account, content, n) > ($1, $2, $3) and account <= $4"
+                             " order by account, content, n limit 64"),
   STATEMENT (CHECK_OBJECTS,
              "select id, sha256, length from coffer.object o where id > $1 and sha256 is not null"
              " and ($2::bigint = 0 or exists (select from coffer.content_segment s"

@@ -104,12 +104,27 @@ gboolean slot_object_put (CfStoreConn *conn, const CfCall *call, const char *sco
 /* append.c */
 /* The segments of @append are in order and leave no gap. *out_inline: how many octets are inline. */
 gboolean append_check_segments (const CfAppend *append, guint64 *out_inline);
+/* How many rows its segments take: none when all is inline. */
+guint append_count_segments (const CfAppend *append);
+/* The columns of such a row. */
+typedef enum {
+  SEGMENT_POSITION,
+  SEGMENT_LENGTH,
+  SEGMENT_OBJECT,
+  SEGMENT_SOURCE,
+} SegmentColumn;
+/* Adds a column's values to the array under way. */
+void append_add_segments (Params *params, const CfAppend *append, SegmentColumn column);
 /* Queues a new content. FALSE: its octets cannot be read. */
 gboolean append_send (Pg *pg, CfAccountId account, CfContentId content, const CfAppend *append,
                       guint64 inline_octets, GError **error);
 
 /* commit.c */
 gboolean slot_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError **error);
+
+/* restore.c */
+gboolean slot_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
+                               CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error);
 
 /* attributes.c */
 gboolean slot_attribute_get (CfStoreConn *conn, const CfCall *call, const CfAttributeTarget *target,
@@ -140,8 +155,8 @@ gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc findin
                      gpointer user_data, GError **error);
 
 /* watch.c */
-/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree, or with account 0 anything.
- * Any thread. */
+/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree, or with account 0
+ * anything. Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
 /* Notes that this process knows the mailbox, so that the repair check looks at it. Any thread. */
 void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox, const char *name);

@@ -830,6 +830,7 @@ account_report (const Account *account, CfAccountSink *sink)
     .disabled = account->disabled,
     .octets = account->octets,
     .messages = account->messages,
+    .last_uid_validity = account->last_uid_validity,
   };
 
   sink->account (sink, &info);
@@ -900,6 +901,7 @@ memory_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId id, co
                          g_bytes_ref (change->credential));
   else if (change->credential_kind != NULL)
     g_hash_table_remove (account->credentials, change->credential_kind);
+  account->last_uid_validity = MAX (account->last_uid_validity, change->last_uid_validity);
   return TRUE;
 }
 
@@ -1366,13 +1368,12 @@ drafts_free (Draft *drafts, guint n)
 }
 
 static gboolean
-append_add_object (Commit *commit, guint i, const CfSegment *segment, Piece *piece, gboolean *gone)
+append_add_object (CfStore *store, const CfSegment *segment, Piece *piece, GArray *gone)
 {
-  Object *object = g_hash_table_lookup (commit->store->objects, &segment->object);
+  Object *object = g_hash_table_lookup (store->objects, &segment->object);
 
   if (object == NULL) {
-    cf_write_batch_object_gone (commit->batch, i, segment->object);
-    *gone = TRUE;
+    g_array_append_val (gone, segment->object);
     return TRUE;
   }
   if (segment->object_offset > g_bytes_get_size (object->octets)
@@ -1384,16 +1385,18 @@ append_add_object (Commit *commit, guint i, const CfSegment *segment, Piece *pie
   return TRUE;
 }
 
-/* The append's pieces, or NULL with @error. Every object that is gone is named, so that core can put them all
- * again in one go. */
+/* The append's pieces, or NULL with @error. @gone (of CfObjectId) gets every object that is gone, so that
+ * core can put them all again in one go. */
 static GArray *
-append_get_pieces (Commit *commit, guint i, const CfAppend *append, GError **error)
+append_get_pieces (CfStore *store, const Draft *draft, const CfAppend *append, GArray *gone, GError **error)
 {
-  const Draft *draft = &commit->drafts[i];
   g_autoptr (GArray) pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
   guint64 end = 0;
-  gboolean gone = FALSE;
 
+  if (draft->error != NULL) {
+    g_propagate_error (error, g_error_copy (draft->error));
+    return NULL;
+  }
   g_array_set_clear_func (pieces, piece_clear);
   for (guint s = 0; s < draft->n; s++) {
     const CfSegment *segment = append->n_segments > 0 ? append->segments[s] : NULL;
@@ -1406,7 +1409,7 @@ append_get_pieces (Commit *commit, guint i, const CfAppend *append, GError **err
       g_bytes_ref (piece.octets);
     } else {
       piece.length = segment->length;
-      if (!append_add_object (commit, i, segment, &piece, &gone))
+      if (!append_add_object (store, segment, &piece, gone))
         break;
     }
     end += piece.length;
@@ -1414,7 +1417,7 @@ append_get_pieces (Commit *commit, guint i, const CfAppend *append, GError **err
       g_array_append_val (pieces, piece);
   }
 
-  if (gone) {
+  if (gone->len > 0) {
     refuse (error, CF_ERROR_CONTENT_GONE, "A part of the message is no longer stored");
     return NULL;
   }
@@ -1438,18 +1441,17 @@ commit_append (Commit *commit, guint i, const CfWriteOp *op, GError **error)
 {
   const CfAppend *append = op->append;
   Mailbox *mailbox = op->in_destination ? commit->destination : commit->mailbox;
+  g_autoptr (GArray) gone = g_array_new (FALSE, FALSE, sizeof (CfObjectId));
   GArray *pieces;
   Message *message;
 
-  if (commit->drafts[i].error != NULL) {
-    g_propagate_error (error, g_error_copy (commit->drafts[i].error));
-    return FALSE;
-  }
   if (mailbox == NULL)
     return refuse (error, CF_ERROR_TRYCREATE, "The destination mailbox does not exist");
   if (!mailbox_has_uids (mailbox, 1, error))
     return FALSE;
-  pieces = append_get_pieces (commit, i, append, error);
+  pieces = append_get_pieces (commit->store, &commit->drafts[i], append, gone, error);
+  for (guint o = 0; o < gone->len; o++)
+    cf_write_batch_object_gone (commit->batch, i, g_array_index (gone, CfObjectId, o));
   if (pieces == NULL)
     return FALSE;
 
@@ -2162,6 +2164,186 @@ memory_restored (CfStoreConn *conn, const CfCall *call, GError **error)
 }
 
 /* ======================================================================================================
+ * Slots: moving in
+ *
+ * What may be refused is looked at first: contents become known (prepare), then everything is put in its
+ * place (carry out), which cannot fail.
+ * ====================================================================================================== */
+
+typedef struct {
+  CfStore *store;
+  const CfRestore *what;
+  Account *account;
+  Mailbox *mailbox;   /* NULL: it is to be made */
+  Draft *drafts;      /* one for each message */
+  GArray **pieces;    /* of a new content; NULL: it is there, or comes with an earlier message */
+  Content **contents; /* one for each message */
+} Restore;
+
+/* Which earlier message brings the content of message @i; @i: none does. */
+static guint
+restore_find_first (const CfRestore *what, guint i)
+{
+  for (guint first = 0; first < i; first++)
+    if (what->messages[first]->append == what->messages[i]->append)
+      return first;
+  return i;
+}
+
+static void
+restore_read_drafts (Restore *restore)
+{
+  for (guint i = 0; i < restore->what->n_messages; i++) {
+    const CfAppend *append = restore->what->messages[i]->append;
+
+    if (append != NULL && restore_find_first (restore->what, i) == i)
+      restore->drafts[i] = draft_read (append);
+  }
+}
+
+static gboolean
+restore_prepare_message (Restore *restore, guint i, GError **error)
+{
+  const CfRestoreMessage *wanted = restore->what->messages[i];
+  g_autoptr (GArray) gone = g_array_new (FALSE, FALSE, sizeof (CfObjectId));
+  const Message *there = NULL;
+
+  if (restore->mailbox != NULL)
+    there = g_tree_lookup (restore->mailbox->messages, GUINT_TO_POINTER (wanted->row->uid));
+  if (there != NULL && there->content->id != wanted->row->content)
+    return refuse (error, CF_ERROR_ALREADYEXISTS, "The UID is another message's");
+  if (wanted->append == NULL) {
+    Content *content = g_hash_table_lookup (restore->account->contents, &wanted->row->content);
+
+    if (content == NULL || content->placements->len == 0)
+      return refuse (error, CF_ERROR_CONTENT_GONE, "The message is no longer stored");
+    restore->contents[i] = content;
+    return TRUE;
+  }
+  if (restore_find_first (restore->what, i) < i)
+    return TRUE;
+  restore->pieces[i] = append_get_pieces (restore->store, &restore->drafts[i], wanted->append, gone, error);
+  return restore->pieces[i] != NULL;
+}
+
+static gboolean
+restore_prepare (Restore *restore, const CfCall *call, GError **error)
+{
+  const CfMailboxInfo *info = restore->what->mailbox;
+  Mailbox *named;
+
+  restore->account = find_account (restore->store, call, restore->what->account, error);
+  if (restore->account == NULL)
+    return FALSE;
+  restore->mailbox = g_hash_table_lookup (restore->account->mailboxes_by_id, &info->id);
+  if (restore->mailbox == NULL && info->id != 0)
+    return refuse (error, CF_ERROR_NONEXISTENT, "There is no such mailbox");
+  named = g_tree_lookup (restore->account->mailboxes, info->name);
+  if (named != NULL && named != restore->mailbox)
+    return refuse (error, CF_ERROR_ALREADYEXISTS, "The mailbox exists");
+  for (guint i = 0; i < restore->what->n_messages; i++)
+    if (!restore_prepare_message (restore, i, error))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+restore_place (Restore *restore, guint i)
+{
+  const CfRestoreMessage *wanted = restore->what->messages[i];
+  const CfIndexRow *row = wanted->row;
+  Message *there = g_tree_lookup (restore->mailbox->messages, GUINT_TO_POINTER (row->uid));
+  Message *message;
+
+  if (restore->pieces[i] != NULL)
+    restore->contents[i] = content_new (restore->account, g_steal_pointer (&restore->pieces[i]),
+                                        cf_source_get_length (wanted->append->octets), wanted->append->facts);
+  else if (restore->contents[i] == NULL)
+    restore->contents[i] = restore->contents[restore_find_first (restore->what, i)];
+
+  message = message_new (NULL, restore->mailbox, restore->contents[i]);
+  message->uid = row->uid;
+  message->flags = row->flags & CF_FLAG_ALL;
+  message->keywords = cf_keywords_ref ((CfKeywords *) row->keywords);
+  message->zone = row->zone;
+  message->internal_date = row->internal_date;
+  message->save_date = row->save_date;
+  message->modseq = row->modseq;
+  message->size = row->size;
+  if (wanted->n_attributes > 0)
+    message->attributes = attributes_new ();
+  for (guint a = 0; a < wanted->n_attributes; a++)
+    attributes_set (message->attributes, wanted->attributes[a]);
+  if (there != NULL)
+    mailbox_displace (restore->mailbox, there);
+  mailbox_place (restore->mailbox, message);
+  message_unref (message);
+}
+
+static void
+restore_carry_out (Restore *restore)
+{
+  const CfMailboxInfo *info = restore->what->mailbox;
+  guint32 last = MAX (restore->account->last_uid_validity, info->uid_validity);
+  Mailbox *mailbox = restore->mailbox;
+
+  if (mailbox == NULL)
+    restore->mailbox = mailbox = mailbox_new (restore->account, info->name, info->special_use);
+  else if (strcmp (mailbox->name, info->name) != 0)
+    tree_rename (mailbox, info->name);
+  restore->account->last_uid_validity = last;
+  mailbox->uid_validity = info->uid_validity;
+  mailbox->uid_next = info->uid_next;
+  mailbox->recent_uid = info->recent_uid;
+  mailbox->special_use = info->special_use;
+  mailbox->highest_modseq = mailbox->forgotten = info->highest_modseq;
+  g_queue_clear_full (&mailbox->tombstones, tombstone_free);
+  for (guint i = 0; i < restore->what->n_messages; i++)
+    restore_place (restore, i);
+  if (restore->what->expunged != NULL) {
+    g_autoptr (GPtrArray) gone = mailbox_select (mailbox, restore->what->expunged);
+
+    for (guint i = 0; i < gone->len; i++)
+      mailbox_displace (mailbox, gone->pdata[i]);
+  }
+}
+
+static void
+restore_clear (Restore *restore)
+{
+  drafts_free (restore->drafts, restore->what->n_messages);
+  for (guint i = 0; i < restore->what->n_messages; i++)
+    g_clear_pointer (&restore->pieces[i], g_array_unref);
+  g_free (restore->pieces);
+  g_free (restore->contents);
+}
+
+static gboolean
+memory_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *what,
+                        CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error)
+{
+  Restore restore = { .store = conn->store,
+                      .what = what,
+                      .drafts = g_new0 (Draft, what->n_messages),
+                      .pieces = g_new0 (GArray *, what->n_messages),
+                      .contents = g_new0 (Content *, what->n_messages) };
+  gboolean ok;
+
+  restore_read_drafts (&restore);
+  g_rw_lock_writer_lock (&conn->store->lock);
+  ok = restore_prepare (&restore, call, error);
+  if (ok) {
+    restore_carry_out (&restore);
+    *out_mailbox = restore.mailbox->id;
+    for (guint i = 0; i < what->n_messages; i++)
+      out_contents[i] = restore.contents[i]->id;
+  }
+  g_rw_lock_writer_unlock (&conn->store->lock);
+  restore_clear (&restore);
+  return ok;
+}
+
+/* ======================================================================================================
  * The module
  * ====================================================================================================== */
 
@@ -2195,6 +2377,7 @@ static const CfStorageClass memory_class = {
   .check = memory_check,
   .check_account = memory_check_account,
   .restored = memory_restored,
+  .mailbox_restore = memory_mailbox_restore,
 };
 
 static const CfClass memory_classes[] = {

@@ -12,7 +12,7 @@ account_set_missing (GError **error)
   g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such account");
 }
 
-static gboolean
+gboolean
 account_require (Db *db, CfAccountId account, GError **error)
 {
   gint64 id;
@@ -71,7 +71,7 @@ slot_account_create (CfStoreConn *conn, const CfCall *call, const char *name, Cf
 #define ACCOUNT_COLUMNS                                                                                      \
   "a.id, a.name, a.disabled,"                                                                                \
   " coalesce((SELECT sum(octets) FROM mailbox m WHERE m.account = a.id), 0),"                                \
-  " coalesce((SELECT sum(messages) FROM mailbox m WHERE m.account = a.id), 0)"
+  " coalesce((SELECT sum(messages) FROM mailbox m WHERE m.account = a.id), 0), a.last_uid_validity"
 
 static void
 account_report (DbRows *rows, CfAccountSink *sink)
@@ -81,7 +81,8 @@ account_report (DbRows *rows, CfAccountSink *sink)
                          .name = db_column_text (rows, 1),
                          .disabled = db_int (rows, 2) != 0,
                          .octets = (guint64) db_int (rows, 3),
-                         .messages = (guint64) db_int (rows, 4) };
+                         .messages = (guint64) db_int (rows, 4),
+                         .last_uid_validity = (guint32) db_int (rows, 5) };
 
   sink->account (sink, &info);
 }
@@ -210,6 +211,13 @@ account_set_credential (Db *db, CfAccountId account, const char *kind, GBytes *v
                   INT (account), TEXT (kind), BLOB (data, length));
 }
 
+gboolean
+account_raise_uid_validity (Db *db, CfAccountId account, guint32 uid_validity, GError **error)
+{
+  return db_exec (db, error, "UPDATE account SET last_uid_validity = max(last_uid_validity, ?) WHERE id = ?",
+                  INT (uid_validity), INT (account));
+}
+
 static gboolean
 account_change (Db *db, CfAccountId account, const CfAccountChange *change, GError **error)
 {
@@ -218,6 +226,9 @@ account_change (Db *db, CfAccountId account, const CfAccountChange *change, GErr
   if (change->disabled >= 0
       && !db_exec (db, error, "UPDATE account SET disabled = ? WHERE id = ?", INT (change->disabled != 0),
                    INT (account)))
+    return FALSE;
+  if (change->last_uid_validity != 0
+      && !account_raise_uid_validity (db, account, change->last_uid_validity, error))
     return FALSE;
   if (change->add_address != NULL && !account_add_address (db, account, change->add_address, error))
     return FALSE;

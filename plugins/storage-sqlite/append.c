@@ -175,6 +175,17 @@ append_write_content (Commit *commit, const CfAppend *append, guint64 inline_oct
 }
 
 gboolean
+append_write (Commit *commit, guint i, const CfAppend *append, CfContentId *out_content, GError **error)
+{
+  guint64 inline_octets;
+
+  return append_check_segments (commit, i, append, &inline_octets, error)
+         && append_write_content (commit, append, inline_octets, out_content, error)
+         && append_write_inline (commit, append, *out_content, error)
+         && append_write_segments (commit, append, *out_content, error);
+}
+
+gboolean
 append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
 {
   const CfAppend *append = op->append;
@@ -185,17 +196,13 @@ append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error)
                      .internal_date = append->internal_date,
                      .size = append->size,
                      .keywords = append->keywords };
-  guint64 inline_octets;
   guint32 uid;
 
   if (mailbox == NULL) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_TRYCREATE, "The destination mailbox does not exist");
     return FALSE;
   }
-  if (!append_check_segments (commit, i, append, &inline_octets, error)
-      || !append_write_content (commit, append, inline_octets, &row.content, error)
-      || !append_write_inline (commit, append, row.content, error)
-      || !append_write_segments (commit, append, row.content, error)
+  if (!append_write (commit, i, append, &row.content, error)
       || !commit_place (commit, mailbox, &row, &uid, error))
     return FALSE;
   commit_report (commit, REPORT_APPENDED, i, uid, 0);

@@ -29,7 +29,7 @@ commit_report_object_gone (Commit *commit, guint op, CfObjectId object)
   g_array_append_val (commit->reports, report);
 }
 
-static void
+void
 commit_clear_report (gpointer report)
 {
   g_clear_error (&((Report *) report)->error);
@@ -66,15 +66,14 @@ commit_publish (Commit *commit)
 
 /* ---- Mailboxes --------------------------------------------------------------------------------------- */
 
-static void
+void
 commit_mailbox_clear (CommitMailbox *mailbox)
 {
   g_clear_pointer (&mailbox->changed, cf_uid_set_free);
   g_clear_pointer (&mailbox->expunged, cf_uid_set_free);
 }
 
-/* 1: there is such a mailbox. */
-static int
+int
 commit_mailbox_load (Commit *commit, CfMailboxId id, CommitMailbox *mailbox, GError **error)
 {
   g_autoptr (DbRows) rows = db_query (commit->db, error,

@@ -1,4 +1,5 @@
-/* storage-sqlite/commit.h - a batch being carried out, shared by commit.c, operations.c and append.c. */
+/* storage-sqlite/commit.h - a batch being carried out, shared by commit.c, operations.c, append.c and
+ * restore.c. */
 #ifndef STORAGE_SQLITE_COMMIT_H
 #define STORAGE_SQLITE_COMMIT_H
 
@@ -35,7 +36,7 @@ typedef struct {
 typedef struct {
   CfStore *store;
   Db *db;
-  CfWriteBatch *batch;
+  CfWriteBatch *batch; /* NULL: this restores a mailbox */
   CfAccountId account;
   CommitMailbox mailboxes[2];
   CommitMailbox *source;
@@ -52,13 +53,21 @@ typedef struct {
   CfKeywords *keywords; /* owned; row.keywords */
 } Placement;
 
+/* Reads a mailbox of the account. 1: it is there. */
+int commit_mailbox_load (Commit *commit, CfMailboxId id, CommitMailbox *mailbox, GError **error);
+void commit_mailbox_clear (CommitMailbox *mailbox);
+/* One of the commit's reports. */
+void commit_clear_report (gpointer report);
 void commit_report (Commit *commit, ReportKind kind, guint op, guint32 uid, guint32 new_uid);
 void commit_report_object_gone (Commit *commit, guint op, CfObjectId object);
 /* Adds a message to @mailbox under a new UID. @row gives its flags, keywords, dates, size and content. */
 gboolean commit_place (Commit *commit, CommitMailbox *mailbox, const CfIndexRow *row, guint32 *out_uid,
                        GError **error);
 
-/* append.c: FALSE leaves what it wrote to the caller's savepoint. */
+/* append.c: FALSE leaves what it wrote to the caller's savepoint. append_write() writes the content alone, of
+ * operation @i. */
+gboolean append_write (Commit *commit, guint i, const CfAppend *append, CfContentId *out_content,
+                       GError **error);
 gboolean append_run (Commit *commit, guint i, const CfWriteOp *op, GError **error);
 /* operations.c: STORE, EXPUNGE, COPY, MOVE, ANNOTATE. The same. */
 gboolean operation_run (Commit *commit, guint i, const CfWriteOp *op, GError **error);

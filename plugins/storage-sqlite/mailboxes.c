@@ -57,6 +57,16 @@ mailbox_write_recent (CfStore *store, Db *db, GError **error)
 }
 
 void
+mailbox_forget_claim (CfStore *store, CfMailboxId mailbox)
+{
+  gint64 key = (gint64) mailbox;
+
+  g_mutex_lock (&store->recent_lock);
+  g_hash_table_remove (store->recent, &key);
+  g_mutex_unlock (&store->recent_lock);
+}
+
+void
 mailbox_limit_claims (CfStore *store, const CfCall *call)
 {
   gboolean many;

@@ -10,7 +10,8 @@ static const CfConfigKey config_keys[] = {
   { .name = "path",
     .type = CF_CONFIG_FILE,
     .default_text = "",
-    .help = "The database file, made if missing, with its directory. Beside it: FILE.lock, FILE-wal, FILE-shm",
+    .help
+    = "The database file, made if missing, with its directory. Beside it: FILE.lock, FILE-wal, FILE-shm",
     .offset = G_STRUCT_OFFSET (StoreConfig, path) },
   { .name = "synchronous",
     .type = CF_CONFIG_CHOICE,
@@ -75,6 +76,7 @@ static const CfStorageClass storage_class = {
   .check = slot_check,
   .check_account = slot_check_account,
   .restored = slot_restored,
+  .mailbox_restore = slot_mailbox_restore,
 };
 
 static const CfClass classes[] = {

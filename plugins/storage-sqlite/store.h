@@ -55,6 +55,10 @@ gboolean slot_schema_upgrade (CfStore *store, CfProgressFunc progress, gpointer 
 gboolean store_sync_directory_of (const char *path, GError **error);
 
 /* accounts.c */
+/* CF_ERROR_NONEXISTENT: there is no such account, or it is being removed. */
+gboolean account_require (Db *db, CfAccountId account, GError **error);
+/* The account gives out no UIDVALIDITY up to this any more. */
+gboolean account_raise_uid_validity (Db *db, CfAccountId account, guint32 uid_validity, GError **error);
 gboolean slot_account_create (CfStoreConn *conn, const CfCall *call, const char *name, CfAccountId *out_id,
                               GError **error);
 gboolean slot_account_lookup (CfStoreConn *conn, const CfCall *call, const char *address, CfAccountSink *sink,
@@ -76,6 +80,8 @@ gboolean mailbox_insert (Db *db, CfAccountId account, const char *name, guint32 
 guint32 mailbox_claim_recent (CfStore *store, CfMailboxId mailbox, guint32 known, guint32 claim);
 /* Writes the claims kept in memory. Holding the writer's turn. */
 gboolean mailbox_write_recent (CfStore *store, Db *db, GError **error);
+/* Forgets the claim of a mailbox whose stored recent_uid counts. */
+void mailbox_forget_claim (CfStore *store, CfMailboxId mailbox);
 /* Writes them when they have become many. */
 void mailbox_limit_claims (CfStore *store, const CfCall *call);
 gboolean slot_mailbox_list (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxSink *sink,
@@ -117,6 +123,10 @@ gboolean slot_object_put (CfStoreConn *conn, const CfCall *call, const char *sco
 
 /* commit.c */
 gboolean slot_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError **error);
+
+/* restore.c */
+gboolean slot_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
+                               CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error);
 
 /* attributes.c */
 /* Sets or removes one attribute; *out_changed says whether that changed anything. */

@@ -45,9 +45,9 @@ static const GOptionEntry option_entries[] = { { "only", 0, 0, G_OPTION_ARG_STRI
                                                { NULL } };
 
 static const KitCheck *const tables[] = {
-  kit_account_checks, kit_tree_checks,   kit_index_checks, kit_content_checks,   kit_object_checks,
-  kit_commit_checks,  kit_copy_checks,   kit_group_checks, kit_attribute_checks, kit_search_checks,
-  kit_size_checks,    kit_upkeep_checks, kit_race_checks,  kit_lifetime_checks,
+  kit_account_checks, kit_tree_checks,   kit_index_checks,   kit_content_checks,   kit_object_checks,
+  kit_commit_checks,  kit_copy_checks,   kit_group_checks,   kit_attribute_checks, kit_search_checks,
+  kit_size_checks,    kit_upkeep_checks, kit_restore_checks, kit_race_checks,      kit_lifetime_checks,
 };
 
 /* ---- The slots ----------------------------------------------------------------------------------------- */
@@ -95,6 +95,7 @@ static const struct {
   SLOT (restored, FALSE),
   SLOT (check_account, FALSE),
   SLOT (schema_describe, FALSE),
+  SLOT (mailbox_restore, FALSE),
 #undef SLOT
 };
 

@@ -35,7 +35,8 @@ typedef struct {
 /* The tables of the check-*.c files; each ends with a row without a name. */
 extern const KitCheck kit_account_checks[], kit_tree_checks[], kit_index_checks[], kit_content_checks[],
     kit_object_checks[], kit_commit_checks[], kit_copy_checks[], kit_group_checks[], kit_attribute_checks[],
-    kit_search_checks[], kit_size_checks[], kit_race_checks[], kit_upkeep_checks[], kit_lifetime_checks[];
+    kit_search_checks[], kit_size_checks[], kit_race_checks[], kit_upkeep_checks[], kit_restore_checks[],
+    kit_lifetime_checks[];
 
 /* ---- Verdicts ------------------------------------------------------------------------------------------ */
 

@@ -35,7 +35,7 @@
 
 G_BEGIN_DECLS
 
-typedef struct _CfStore CfStore;         /* the plugin's: one for the process */
+typedef struct _CfStore CfStore;         /* the plugin's: one of a class for the process */
 typedef struct _CfStoreConn CfStoreConn; /* the plugin's: one for each worker */
 
 /* Who asks, and until when. Grows at its end. */
@@ -51,10 +51,11 @@ typedef struct {
 typedef struct {
   gsize struct_size;
   CfAccountId id;
-  const char *name;  /* the name it was created with; unique */
-  gboolean disabled; /* exists, may not log in */
-  guint64 octets;    /* used: what its placements present, a message in two mailboxes twice */
-  guint64 messages;  /* placements */
+  const char *name;          /* the name it was created with; unique */
+  gboolean disabled;         /* exists, may not log in */
+  guint64 octets;            /* used: what its placements present, a message in two mailboxes twice */
+  guint64 messages;          /* placements */
+  guint32 last_uid_validity; /* the UIDVALIDITY given out last, deleted mailboxes included */
 } CfAccountInfo;
 
 /* Receives an account. address and credential follow their account, one call each, in any order. */
@@ -74,6 +75,7 @@ typedef struct {
   const char *remove_address;  /* CF_ERROR_NONEXISTENT when it is not this account's */
   const char *credential_kind; /* such as "scram-sha-256": sets or replaces it */
   GBytes *credential;          /* NULL: remove it */
+  guint32 last_uid_validity;   /* raises the one given out last to this, unless it is higher */
 } CfAccountChange;
 
 /* ---- Mailboxes --------------------------------------------------------------------------------------- */
@@ -317,6 +319,29 @@ struct _CfAttributeSink {
   void (*attribute) (CfAttributeSink *sink, const CfAttributeTarget *target, const CfAttribute *attribute);
 };
 
+/* ---- Moving in --------------------------------------------------------------------------------------- */
+
+/* A message to be had exactly so. */
+typedef struct {
+  gsize struct_size;
+  const CfIndexRow *row; /* content: one that messages of the account have; or 0: what append brings */
+  /* NULL where row->content is given. Only its octets, facts and segments count. Messages of one call with
+   * the same append have one content. */
+  const CfAppend *append;
+  guint n_attributes; /* all that it has then */
+  const CfAttribute *const *attributes;
+} CfRestoreMessage;
+
+/* What a mailbox is to be. */
+typedef struct {
+  gsize struct_size;
+  CfAccountId account;
+  const CfMailboxInfo *mailbox; /* all of it is kept; id 0: a new one */
+  const CfUidSet *expunged;     /* what is to go, of what is there; NULL: nothing */
+  guint n_messages;             /* in ascending order of UID */
+  const CfRestoreMessage *const *messages;
+} CfRestore;
+
 /* ---- Upkeep ------------------------------------------------------------------------------------------ */
 
 /* Told of the work's progress; total 0: not known. FALSE: stop, the slot returns CF_ERROR_NO. */
@@ -340,10 +365,11 @@ typedef struct {
 
   /* -- lifecycle and schema -- */
 
-  /* Required. Opens the store; the plugin's configuration has been filled in by then. One CfStore is open at
-   * a time in a process. Main thread, before any other slot. A store that only one process may use says so
-   * here (CF_ERROR_INUSE). Without CF_STORE_OPEN_CREATE a store that is not there is CF_ERROR_NONEXISTENT.
-   * CF_ERROR_CANNOT: its schema is newer than the plugin, or older and schema_upgrade is needed. */
+  /* Required. Opens the store; the plugin's configuration has been filled in by then. One CfStore of a class
+   * is open at a time in a process. Main thread, before any other slot. A store that only one process may use
+   * says so here (CF_ERROR_INUSE). Without CF_STORE_OPEN_CREATE a store that is not there is
+   * CF_ERROR_NONEXISTENT. CF_ERROR_CANNOT: its schema is newer than the plugin, or older and schema_upgrade
+   * is needed. */
   gboolean (*open) (CfStoreOpenFlags flags, CfStore **out_store, GError **error);
 
   /* Required. Every connection is closed before. Main thread. */
@@ -533,6 +559,22 @@ typedef struct {
   /* Prints what schema_upgrade would do, such as its SQL. Main thread. Without it: only the numbers are
    * told. */
   gboolean (*schema_describe) (CfStore *store, CfTextFunc print, gpointer user_data, GError **error);
+
+  /* -- moving in -- */
+
+  /* Makes a mailbox and messages in it what they were in another store (cofferctl migrate): names, UIDs,
+   * UIDVALIDITY, UIDNEXT, MODSEQs, dates and all else as given, in one durable commit. Missing parents are
+   * not made. A message whose UID is there becomes the one given, messages that are not named stay, and what
+   * is so already may be told again. The account's last UIDVALIDITY rises to the mailbox's, if it is lower.
+   * What was expunged before need not be known afterwards: a difference from below the highest MODSEQ
+   * may be told by reset. Nobody uses the mailbox meanwhile.
+   *
+   * @out_contents has room for each message: which content it has. CF_ERROR_NONEXISTENT: the account, or the
+   * mailbox with that id. CF_ERROR_ALREADYEXISTS: the name is another mailbox's, or a UID another
+   * message's. CF_ERROR_CONTENT_GONE: a content that no message of the account has (any more), or an object
+   * that is not there. Without it: not supported, and nobody can move here. */
+  gboolean (*mailbox_restore) (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
+                               CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error);
 } CfStorageClass;
 
 G_END_DECLS

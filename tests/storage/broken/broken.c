@@ -325,6 +325,19 @@ broken_account_lookup (CfStoreConn *conn, const CfCall *call, const char *addres
   return ok;
 }
 
+/* The highest MODSEQ as a write would give it. */
+static gboolean
+broken_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
+                        CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error)
+{
+  CfMailboxInfo info = *restore->mailbox;
+  CfRestore spoilt = *restore;
+
+  info.highest_modseq += is_broken ("restore-renumbers");
+  spoilt.mailbox = &info;
+  return memory_mailbox_restore (conn, call, &spoilt, out_mailbox, out_contents, error);
+}
+
 /* ---- The module ---------------------------------------------------------------------------------------- */
 
 static CfStorageClass broken_class;
@@ -341,7 +354,7 @@ static const CfConfigKey broken_keys[] = {
     = "none;lost-tombstone;uid-reuse;torn-append;wrong-modseq;shared-flags;range-off-by-one;stale-read;"
       "lost-update;collects-in-use;uid-validity-repeats;group-not-atomic;ignores-require-all;"
       "ignores-unchanged-since;unavailable-for-nonexistent;content-id-reuse;facts-not-kept;fails-on-facts;"
-      "recent-unclaimed;rows-unasked",
+      "recent-unclaimed;rows-unasked;restore-renumbers",
     .help = "What is wrong with this store",
     .offset = 0 },
 };
@@ -360,6 +373,7 @@ broken_init (CfRegistrar *registrar, GError **error)
   broken_class.mailbox_create = broken_mailbox_create;
   broken_class.mailbox_status = broken_mailbox_status;
   broken_class.account_lookup = broken_account_lookup;
+  broken_class.mailbox_restore = broken_mailbox_restore;
   return cf_registrar_add_config (registrar, "broken", broken_keys, &broken_config, error)
          && cf_registrar_add_classes (registrar, broken_classes, error);
 }

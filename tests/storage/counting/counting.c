@@ -125,6 +125,10 @@ FORWARD (check_account,
           CfProgressFunc progress, gpointer user_data, GError **error),
          (conn, call, account, finding, progress, user_data, error))
 FORWARD (restored, (CfStoreConn * conn, const CfCall *call, GError **error), (conn, call, error))
+FORWARD (mailbox_restore,
+         (CfStoreConn * conn, const CfCall *call, const CfRestore *restore, CfMailboxId *out_mailbox,
+          CfContentId *out_contents, GError **error),
+         (conn, call, restore, out_mailbox, out_contents, error))
 
 /* ---- Read, whose octets are counted as well ---- */
 

@@ -37,7 +37,8 @@ G_BEGIN_DECLS
   SLOT (backup)                                                                                              \
   SLOT (check)                                                                                               \
   SLOT (restored)                                                                                            \
-  SLOT (check_account)
+  SLOT (check_account)                                                                                       \
+  SLOT (mailbox_restore)
 
 #define TRIPS_ENUM(slot) TRIPS_##slot,
 typedef enum { TRIPS_SLOTS (TRIPS_ENUM) TRIPS_LAST } TripsSlot;
