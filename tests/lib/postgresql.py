@@ -145,6 +145,7 @@ class Postgresql:
     def kill(self):
         """kill -9 of every process of the cluster."""
         process, self.process = self.process, None
+        process.send_signal(signal.SIGSTOP)  # it has no more children from here on
         children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
         for pid in (process.pid, *map(int, children)):
             try:

@@ -12,6 +12,7 @@ import time
 
 FLAGS = ('\\Seen', '\\Flagged', '\\Answered', 'k1', 'k2')
 SHARED = ('INBOX', 'box')
+TOLERABLE = ('[UNAVAILABLE]', '[LIMIT]')
 # A writer begins to remove when it has this many messages.
 ENOUGH = 25
 
@@ -106,6 +107,7 @@ class Writer:
         self.pending = None
         self.done = 0
         self.refused = 0
+        self.is_lost = False
         self.error = None
 
     # ---- Commands ----
@@ -259,19 +261,20 @@ class Writer:
     # ---- Running ----
 
     def run(self, client, stop, tolerant):
-        """Until @stop is set or the connection ends. @tolerant: a NO is no error, but its outcome is looked at."""
-        self.client, self.selected = client, None
+        """Until @stop is set or the connection ends. @tolerant: a NO for lack of a store, or of room in it, is no
+        error, but its outcome is looked at."""
+        self.client, self.selected, self.is_lost = client, None, False
         try:
             while not stop.is_set():
                 try:
                     self.act()
                 except Refused as refused:
-                    if not tolerant:
+                    if not tolerant or not refused.args[0].text.startswith(TOLERABLE):
                         raise AssertionError(f'refused: {refused}') from refused
                     self.refused += 1
                     self.settle(stop)
         except Lost:
-            pass
+            self.is_lost = True
         except BaseException as error:  # pylint: disable=broad-except
             self.error = error
         finally:
