@@ -375,6 +375,15 @@ watch_sleep (Watch *watch, int socket, gint64 us)
 }
 
 static gboolean
+watch_warn (const Row *row, gpointer data, GError **error)
+{
+  g_warning ("storage-postgresql: PostgreSQL has %s = off: a crash may take what was answered OK",
+             row_text (row, 0));
+  return TRUE;
+}
+
+/* Here, as this is one connection to each server that is found, and no operator's command has it. */
+static gboolean
 watch_listen (Watch *watch, GError **error)
 {
   CfCall call;
@@ -385,6 +394,11 @@ watch_listen (Watch *watch, GError **error)
     return FALSE;
   pg_params (watch->pg);
   pg_send_text (watch->pg, "listen coffer", NULL, NULL);
+  pg_params (watch->pg);
+  pg_send_text (watch->pg,
+                "select name from pg_settings where setting = 'off'"
+                " and name in ('fsync', 'full_page_writes', 'synchronous_commit')",
+                watch_warn, NULL);
   if (!pg_run (watch->pg, error))
     return FALSE;
   pg_keep (watch->pg);

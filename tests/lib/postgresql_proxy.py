@@ -11,6 +11,7 @@ import threading
 
 ROUND_TRIPS = (b'S', b'Q')
 NOTIFICATION = b'A'
+READY = b'Z'
 
 
 class Connection:
@@ -38,6 +39,7 @@ class Proxy:
         self.connections = set()
         self.refused = set()                 # roles whose new connections are closed at once
         self.deaf = set()                    # roles that hear no notifications
+        self.before_ready = None             # function (role), called before the end of a round trip is passed on
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -125,6 +127,8 @@ class Proxy:
     def _backend(self, connection):
         try:
             for kind, message in self._messages(connection.server):
+                if kind == READY and self.before_ready is not None:
+                    self.before_ready(connection.role)
                 if kind != NOTIFICATION or connection.role not in self.deaf:
                     connection.client.sendall(message)
         except OSError:
