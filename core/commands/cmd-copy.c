@@ -87,6 +87,7 @@ copy_respond (CfCommandCall *call, Copy *self)
 
   if (code == NULL)
     return CF_RUN_DONE;
+  call->ends_with_modseq = self->kind == CF_WRITE_MOVE; /* RFC 6851, 4.4 */
   /* MOVE's stands before its EXPUNGE responses, so in an untagged OK (RFC 6851, 4.3). */
   if (self->kind == CF_WRITE_MOVE)
     cf_output_printf (cf_call_get_output (call), "* OK %s Moved\r\n", code);

@@ -21,21 +21,26 @@ cmd_enable (CfCommandCall *call, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
   CfInput *input = cf_call_get_input (call);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GString) enabled = g_string_new (NULL);
 
   do {
-    g_autofree char *name = NULL;
-    const CfCapability *row;
+    char *name;
 
     if (!cf_input_space (input, error) || !cf_input_atom (input, &name, error))
       return CF_RUN_ERROR;
-    row = enable_lookup (name);
+    g_ptr_array_add (names, name);
+  } while (!cf_input_is_end (input));
+
+  for (guint i = 0; i < names->len; i++) {
+    const CfCapability *row = enable_lookup (g_ptr_array_index (names, i));
+
     /* What is unknown, cannot be enabled, or is enabled already is passed over (RFC 5161, 3.1). */
     if (row == NULL || cf_session_is_enabled (session, row->text) || !row->enable (session))
       continue;
     cf_session_enable (session, row->text);
     g_string_append_printf (enabled, " %s", row->text);
-  } while (!cf_input_is_end (input));
+  }
 
   cf_output_printf (cf_call_get_output (call), "* ENABLED%s\r\n", enabled->str);
   return CF_RUN_DONE;

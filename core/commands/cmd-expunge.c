@@ -90,8 +90,10 @@ expunge_run (CfCommandCall *call, gboolean named, GError **error)
   if (cf_writing_run (&self->writing, call) == CF_RUN_WAIT)
     return CF_RUN_WAIT;
   failure = cf_write_get_error (self->writing.write);
-  if (failure == NULL)
+  if (failure == NULL) {
+    call->ends_with_modseq = cf_write_get_result (self->writing.write, 0)->expunged != NULL;
     return CF_RUN_DONE;
+  }
   g_propagate_error (error, g_error_copy (failure));
   return CF_RUN_ERROR;
 }

@@ -4,9 +4,15 @@
  * item does that, one call of the store loads what the items need and is not cached, and the responses are
  * written as far as the output takes them. Items come in the order asked, literals of content last, as
  * deployed clients expect.
+ *
+ * With CHANGEDSINCE (RFC 7162, 3.1.4.1) only messages that have changed are looked at; with VANISHED (3.2.6)
+ * one call of the store comes first, for what has gone.
  */
 #include "commands/commands.h"
 #include "commands/fetch.h"
+#include "commands/resync.h"
+#include "imap/message-set.h"
+#include "imap/modseq.h"
 #include "imap/output.h"
 #include "imap/selected.h"
 #include "module/registry.h"
@@ -16,6 +22,7 @@
 #define RETRY_MS 500
 
 typedef enum {
+  PHASE_VANISHED,
   PHASE_GATHER,
   PHASE_SEEN,
   PHASE_LOAD,
@@ -23,6 +30,10 @@ typedef enum {
 } Phase;
 
 typedef struct {
+  CfMessageSet set; /* as it was read */
+  CfUidSet *known;  /* VANISHED: where to look for what has gone; NULL: nowhere */
+  guint64 changed_since;
+  CfVanished vanished;
   CfUidSet *uids;
   CfUidIter iter;
   GArray *items; /* of CfFetchItem; content items behind the others */
@@ -69,6 +80,9 @@ fetch_free (gpointer data)
 
   cf_writing_clear (&self->writing);
   cf_fetch_span_clear (&self->span);
+  cf_vanished_clear (&self->vanished);
+  cf_message_set_clear (&self->set);
+  g_clear_pointer (&self->known, cf_uid_set_free);
   g_clear_pointer (&self->uids, cf_uid_set_free);
   g_clear_pointer (&self->seen, cf_uid_set_free);
   g_ptr_array_unref (self->batch);
@@ -182,17 +196,75 @@ fetch_order_items (CfCommandCall *call, Fetch *self, GError **error)
   return TRUE;
 }
 
+/* The modifiers of RFC 7162, which have been read. @at_set: where the command's set is. */
+static gboolean
+fetch_take_modifiers (CfCommandCall *call, Fetch *self, CfInputMark at_set, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+  gboolean vanished = cf_call_lookup_parameter (call, "VANISHED", NULL);
+  CfInputMark end = cf_input_mark (input);
+  gpointer changed_since;
+
+  if (!cf_call_lookup_parameter (call, "CHANGEDSINCE", &changed_since)) {
+    if (vanished)
+      g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "VANISHED stands beside CHANGEDSINCE");
+    return !vanished;
+  }
+  self->changed_since = *(guint64 *) changed_since;
+  if (!fetch_has_item (self, "MODSEQ") && !fetch_add_item (call, self, "MODSEQ", error))
+    return FALSE;
+  if (!vanished)
+    return TRUE;
+  /* Here "*" has no end: the last messages can be among those that have gone. */
+  cf_input_reset (input, at_set);
+  if (!cf_input_sequence_set (input, G_MAXUINT32, &self->known, error))
+    return FALSE;
+  cf_input_reset (input, end);
+  return TRUE;
+}
+
+static void
+fetch_resolve (CfSession *session, Fetch *self)
+{
+  if (self->changed_since == 0)
+    self->uids = cf_message_set_resolve (&self->set, session->view);
+  else
+    self->uids = cf_message_set_resolve_changed (&self->set, session->view, self->changed_since);
+}
+
 static gboolean
 fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
 {
   CfInput *input = cf_call_get_input (call);
+  CfInputMark at_set;
 
-  if (!cf_input_space (input, error) || !cf_input_messages (input, call, FALSE, &self->uids, error)
-      || !cf_input_space (input, error) || !fetch_parse_items (call, self, error))
+  if (!cf_input_space (input, error))
+    return FALSE;
+  at_set = cf_input_mark (input);
+  if (!cf_input_message_set (input, call, FALSE, &self->set, error) || !cf_input_space (input, error)
+      || !fetch_parse_items (call, self, error))
     return FALSE;
   if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
     return FALSE;
-  return cf_input_end (input, error) && fetch_order_items (call, self, error);
+  if (!cf_input_end (input, error) || !fetch_take_modifiers (call, self, at_set, error))
+    return FALSE;
+  fetch_resolve (cf_call_get_session (call), self);
+  return fetch_order_items (call, self, error);
+}
+
+/* ---- VANISHED ---- */
+
+static CfRun
+fetch_tell_vanished (CfCommandCall *call, Fetch *self, GError **error)
+{
+  if (self->known != NULL) {
+    CfRun run = cf_vanished_ask (&self->vanished, call, self->known, self->changed_since, error);
+
+    if (run != CF_RUN_DONE)
+      return run;
+    g_clear_pointer (&self->known, cf_uid_set_free);
+  }
+  return cf_vanished_write (&self->vanished, call);
 }
 
 /* ---- A batch: gathering ---- */
@@ -302,22 +374,36 @@ fetch_item_get_label (const CfFetchItem *item)
   return item->request.label != NULL ? item->request.label : item->row->name;
 }
 
+/* An item that the client has not asked for. */
+static void
+fetch_tell_item (Fetch *self, CfMessage *message, const char *name, CfOutput *output)
+{
+  const CfItem *row = cf_registry_lookup_item (CF_ITEM_FETCH, name);
+
+  if (fetch_has_item (self, name))
+    return;
+  fetch_write_label (self, output, name);
+  row->emit (message, NULL, output, NULL);
+}
+
 /* What is told of the flags here need not be told again as an update. */
 static void
 fetch_tell_flags (CfSession *session, Fetch *self, CfMessage *message, CfOutput *output)
 {
   gboolean set = self->seen != NULL && cf_uid_set_contains (self->seen, message->row.uid);
+  gboolean modseq = cf_session_tells_modseq (session);
 
-  if (fetch_has_item (self, "FLAGS")) {
-    cf_view_forget_dirty (session->view, message->row.uid, message->row.modseq);
+  /* \Seen was set implicitly: the response says so (RFC 3501, 6.4.5; RFC 7162, 3.2.4). */
+  if (set) {
+    fetch_tell_item (self, message, "FLAGS", output);
+    if (modseq) {
+      fetch_tell_item (self, message, "UID", output);
+      fetch_tell_item (self, message, "MODSEQ", output);
+    }
+  } else if (!fetch_has_item (self, "FLAGS")
+             || (modseq && !(fetch_has_item (self, "UID") && fetch_has_item (self, "MODSEQ")))) {
     return;
   }
-  /* \Seen was set implicitly: the response says so (RFC 3501, 6.4.5). */
-  if (!set)
-    return;
-  fetch_write_label (self, output, "FLAGS");
-  cf_output_flags (output, message->row.flags, message->row.keywords,
-                   cf_view_is_recent (session->view, message->row.uid));
   cf_view_forget_dirty (session->view, message->row.uid, message->row.modseq);
 }
 
@@ -504,6 +590,10 @@ fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
   CfRun run = CF_RUN_DONE;
 
   switch (self->phase) {
+  case PHASE_VANISHED:
+    run = fetch_tell_vanished (call, self, error);
+    self->phase = run == CF_RUN_DONE ? PHASE_GATHER : PHASE_VANISHED;
+    break;
   case PHASE_GATHER:
     fetch_gather (call, self);
     fetch_start_seen (call, self);

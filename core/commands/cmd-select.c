@@ -1,6 +1,8 @@
-/* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2). */
+/* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2; RFC 7162, 3.2.5 for QRESYNC). */
 #include "commands/commands.h"
+#include "commands/resync.h"
 #include "imap/call.h"
+#include "imap/modseq.h"
 #include "imap/output.h"
 #include "imap/selected.h"
 
@@ -68,33 +70,59 @@ select_respond (CfCommandCall *call)
   cf_output_printf (output, "* OK [UIDVALIDITY %u] UIDs are valid\r\n",
                     cf_snapshot_get_uid_validity (snapshot));
   cf_output_printf (output, "* OK [UIDNEXT %u] Next UID\r\n", cf_snapshot_get_uid_next (snapshot));
+  cf_modseq_write_opened (session);
   cf_keywords_unref (summary.keywords);
+}
+
+static gboolean
+select_parse (CfCommandCall *call, char **out_name, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+
+  if (!cf_input_space (input, error) || !cf_input_mailbox (input, out_name, error))
+    return FALSE;
+  cf_call_set_state (call, *out_name, g_free);
+  if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
+    return FALSE;
+  return cf_input_end (input, error);
+}
+
+/* Whether SELECT succeeds or not, the mailbox selected so far is left. */
+static void
+select_leave (CfSession *session, CfOutput *output)
+{
+  if (session->view == NULL)
+    return;
+  cf_selected_close (session);
+  cf_output_text (output, "* OK [CLOSED] The mailbox that was selected is closed\r\n");
 }
 
 static CfRun
 select_run (CfCommandCall *call, gboolean read_only, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
-  CfInput *input = cf_call_get_input (call);
   char *name = cf_call_get_state (call);
+  gpointer resync = NULL;
 
   if (name == NULL) {
-    if (!cf_input_space (input, error) || !cf_input_mailbox (input, &name, error))
+    if (!select_parse (call, &name, error))
       return CF_RUN_ERROR;
-    cf_call_set_state (call, name, g_free);
-    if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
-      return CF_RUN_ERROR;
-    if (!cf_input_end (input, error))
-      return CF_RUN_ERROR;
-    /* Whether it succeeds or not, the mailbox selected so far is left. */
-    cf_selected_close (session);
+    select_leave (session, cf_call_get_output (call));
   }
-  if (!cf_call_enter_store (call))
-    return CF_RUN_WAIT;
-  if (!cf_selected_open (session, name, read_only, error))
-    return CF_RUN_ERROR;
-  call->has_opened = TRUE;
-  select_respond (call);
+  cf_call_lookup_parameter (call, "QRESYNC", &resync);
+  if (!call->has_opened) {
+    if (!cf_call_enter_store (call))
+      return CF_RUN_WAIT;
+    if (!cf_selected_open (session, name, read_only, resync != NULL ? &((CfResync *) resync)->query : NULL,
+                           error))
+      return CF_RUN_ERROR;
+    call->has_opened = TRUE;
+    select_respond (call);
+    if (resync != NULL)
+      cf_resync_begin (resync, session);
+  }
+  if (resync != NULL && cf_resync_write (resync, call) == CF_RUN_MORE)
+    return CF_RUN_MORE;
   cf_call_set_ok (call, "[%s] %s completed", read_only ? "READ-ONLY" : "READ-WRITE",
                   read_only ? "EXAMINE" : "SELECT");
   return CF_RUN_DONE;

@@ -39,6 +39,8 @@ status_parse (CfCommandCall *call, Status *status, GError **error)
       g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown STATUS item %s", name);
       return FALSE;
     }
+    if (item->parse != NULL && !item->parse (call, input, NULL, error))
+      return FALSE;
     g_ptr_array_add (status->items, (gpointer) item);
   } while (cf_input_skip (input, ' '));
   return cf_input_expect (input, ')', error) && cf_input_end (input, error);

@@ -1,17 +1,27 @@
-/* core/commands/cmd-store.c - STORE and UID STORE (RFC 3501, 6.4.6). */
+/* core/commands/cmd-store.c - STORE and UID STORE (RFC 3501, 6.4.6), with UNCHANGEDSINCE (RFC 7162, 3.1.3).
+ *
+ * Who is CONDSTORE-aware gets each message's new MODSEQ, also for .SILENT. Messages that fail the test are
+ * told as they are, so that the client need not ask before it tries again.
+ */
 #include "commands/commands.h"
+#include "commands/store-condition.h"
 #include "commands/writing.h"
+#include "imap/modseq.h"
 #include "imap/selected.h"
 
 typedef struct {
   CfUidSet *uids;
   CfStoreMode mode;
   gboolean silent;
+  gboolean conditional;
+  guint64 unchanged_since;
+  CfUidSet *modified; /* messages that failed the test */
   CfSnapshot *before; /* with silent: what the client knows, but for those it had not been told of */
   CfUidSet *untold;   /* NULL: none */
   guint flags;
   CfKeywords *keywords;
   CfWriting writing;
+  guint n_ops;
   gboolean written;
   CfUidIter iter;    /* of the response */
   gboolean expunged; /* some of the messages were gone */
@@ -25,6 +35,7 @@ store_free (gpointer data)
   cf_writing_clear (&self->writing);
   g_clear_pointer (&self->uids, cf_uid_set_free);
   g_clear_pointer (&self->untold, cf_uid_set_free);
+  g_clear_pointer (&self->modified, cf_uid_set_free);
   g_clear_pointer (&self->before, cf_snapshot_unref);
   cf_keywords_unref (self->keywords);
   g_free (self);
@@ -51,6 +62,7 @@ static gboolean
 store_parse (CfCommandCall *call, Store *self, GError **error)
 {
   CfInput *input = cf_call_get_input (call);
+  gpointer modseq;
 
   if (!cf_input_space (input, error) || !cf_input_messages (input, call, FALSE, &self->uids, error)
       || !cf_input_space (input, error))
@@ -58,6 +70,8 @@ store_parse (CfCommandCall *call, Store *self, GError **error)
   if (cf_input_peek (input) == '('
       && (!cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error) || !cf_input_space (input, error)))
     return FALSE;
+  self->conditional = cf_call_lookup_parameter (call, "UNCHANGEDSINCE", &modseq);
+  self->unchanged_since = self->conditional ? *(guint64 *) modseq : G_MAXUINT64;
   return store_parse_item (input, self, error) && cf_input_space (input, error)
          && cf_input_flags (input, TRUE, &self->flags, &self->keywords, error) && cf_input_end (input, error)
          && cf_writing_check_keywords (self->keywords, error);
@@ -89,6 +103,35 @@ store_check_sum (CfSession *session, const Store *self, GError **error)
   return TRUE;
 }
 
+/* One operation, or two: messages whose MODSEQ is too high for another reason than the flags at hand must not
+ * have changed since this session looked. */
+static gboolean
+store_add (CfCommandCall *call, Store *self, const CfWriteOp *op, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  g_autoptr (CfUidSet) unaffected = NULL;
+  g_autoptr (CfUidSet) rest = NULL;
+  CfWriteOp ops[] = { *op, *op };
+  CfUidIter iter = { 0 };
+  guint32 uid;
+  guint first;
+
+  if (self->conditional)
+    unaffected = cf_store_condition_find_unaffected (op, session->view, call->told);
+  if (unaffected != NULL) {
+    rest = cf_uid_set_copy (op->uids);
+    while (cf_uid_set_next (unaffected, &iter, &uid))
+      cf_uid_set_remove_range (rest, uid, uid);
+    ops[0].uids = rest;
+    ops[1].uids = unaffected;
+    ops[1].unchanged_since = cf_snapshot_get_highest_modseq (cf_view_get_snapshot (session->view));
+  }
+  first = rest != NULL && cf_uid_set_is_empty (rest) ? 1 : 0;
+  self->n_ops = (unaffected != NULL ? 2 : 1) - first;
+  return cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name, 0, NULL,
+                           &ops[first], self->n_ops, error);
+}
+
 static gboolean
 store_start (CfCommandCall *call, Store *self, GError **error)
 {
@@ -100,7 +143,7 @@ store_start (CfCommandCall *call, Store *self, GError **error)
     .mode = self->mode,
     .flags = self->flags,
     .keywords = self->keywords,
-    .unchanged_since = G_MAXUINT64,
+    .unchanged_since = self->unchanged_since,
   };
 
   if (session->read_only) {
@@ -113,8 +156,7 @@ store_start (CfCommandCall *call, Store *self, GError **error)
     self->before = cf_snapshot_ref (cf_view_get_snapshot (session->view));
     self->untold = cf_view_dup_dirty (session->view);
   }
-  return cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name, 0, NULL, &op, 1,
-                           error);
+  return store_add (call, self, &op, error);
 }
 
 /* Does the row have what a client that was told nothing computes for itself? Then .SILENT says nothing. */
@@ -137,6 +179,22 @@ store_is_expected (const Store *self, const CfIndexRow *row)
   return row->flags == (was->flags & ~self->flags) && row->keywords == keywords;
 }
 
+/* What is told of a message that was to be changed silently. */
+static void
+store_respond_silently (CfSession *session, Store *self, const CfIndexRow *row)
+{
+  const CfIndexRow *was = cf_snapshot_lookup_uid (self->before, row->uid, NULL);
+  gboolean expected = store_is_expected (self, row);
+
+  if (self->conditional && !expected)
+    cf_selected_tell_flags (session, row->uid, TRUE);
+  else if (self->conditional
+           || (expected && cf_session_tells_modseq (session) && (was == NULL || was->modseq != row->modseq)))
+    cf_selected_tell_modseq (session, row->uid);
+  else if (expected)
+    cf_view_forget_dirty (session->view, row->uid, row->modseq);
+}
+
 /* Every message's new flags, as far as the output takes them. */
 static CfRun
 store_respond (CfCommandCall *call, Store *self)
@@ -150,13 +208,67 @@ store_respond (CfCommandCall *call, Store *self)
     const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
     if (row == NULL || cf_view_is_ghost (session->view, uid)) {
       self->expunged = TRUE;
-    } else if (!self->silent) {
+    } else if (!self->silent || (self->modified != NULL && cf_uid_set_contains (self->modified, uid))) {
       cf_selected_tell_flags (session, uid, cf_call_is_uid (call));
-    } else if (store_is_expected (self, row)) {
-      cf_view_forget_dirty (session->view, uid, row->modseq);
+    } else {
+      store_respond_silently (session, self, row);
     }
   }
   return CF_RUN_MORE;
+}
+
+/* Messages that failed the test, in all operations. */
+static void
+store_take_results (Store *self)
+{
+  for (guint i = 0; i < self->n_ops; i++) {
+    const CfWriteResult *result = cf_write_get_result (self->writing.write, i);
+
+    if (result->not_modified == NULL)
+      continue;
+    if (self->modified == NULL)
+      self->modified = cf_uid_set_new ();
+    cf_uid_set_add_set (self->modified, result->not_modified);
+  }
+}
+
+/* "[MODIFIED 7,9] " by what the client named them; "": all have passed. */
+static char *
+store_dup_code (CfCommandCall *call, const Store *self)
+{
+  CfSession *session = cf_call_get_session (call);
+  g_autoptr (CfUidSet) numbers = NULL;
+  g_autofree char *text = NULL;
+  CfUidIter iter = { 0 };
+  guint32 uid;
+
+  if (self->modified == NULL)
+    return g_strdup ("");
+  if (cf_call_is_uid (call)) {
+    text = cf_uid_set_to_string (self->modified);
+  } else {
+    numbers = cf_uid_set_new ();
+    while (cf_uid_set_next (self->modified, &iter, &uid))
+      cf_uid_set_add (numbers, cf_view_lookup_seq (session->view, uid));
+    text = cf_uid_set_to_string (numbers);
+  }
+  return g_strdup_printf ("[MODIFIED %s] ", text);
+}
+
+static CfRun
+store_finish (CfCommandCall *call, Store *self, GError **error)
+{
+  g_autofree char *code = store_dup_code (call, self);
+
+  if (!self->expunged || cf_call_is_uid (call)) {
+    if (self->modified != NULL)
+      cf_call_set_ok (call, "%sSome messages have changed meanwhile", code);
+    return CF_RUN_DONE;
+  }
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
+  if (self->modified != NULL) /* in place of EXPUNGEISSUED (RFC 7162, 3.1.3, example 11) */
+    cf_call_set_no (call, g_strconcat (code, (*error)->message, NULL));
+  return CF_RUN_ERROR;
 }
 
 CfRun
@@ -184,13 +296,10 @@ cmd_store (CfCommandCall *call, GError **error)
       return CF_RUN_ERROR;
     }
     self->written = TRUE;
+    store_take_results (self);
     cf_selected_advance (cf_call_get_session (call));
   }
   if (store_respond (call, self) == CF_RUN_MORE)
     return CF_RUN_MORE;
-  if (self->expunged && !cf_call_is_uid (call)) {
-    g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
-    return CF_RUN_ERROR;
-  }
-  return CF_RUN_DONE;
+  return store_finish (call, self, error);
 }

@@ -54,6 +54,9 @@ gboolean cf_status_items_register (CfRegistrar *registrar, GError **error);
 gboolean cf_fetch_items_register (CfRegistrar *registrar, GError **error);
 gboolean cf_create_parameters_register (CfRegistrar *registrar, GError **error);
 gboolean cf_binary_items_register (CfRegistrar *registrar, GError **error);
+/* What RFC 7162 adds to all of them. */
+gboolean cf_condstore_register (CfRegistrar *registrar, GError **error);
+gboolean cf_qresync_register (CfRegistrar *registrar, GError **error);
 
 G_END_DECLS
 

@@ -57,6 +57,8 @@ cf_call_free (CfCommandCall *call)
   g_clear_error (&call->error);
   g_free (call->search_charset);
   cf_secret_free (call->line);
+  g_clear_pointer (&call->told, cf_snapshot_unref);
+  g_free (call->no);
   g_free (call->ok);
   g_free (call->tag);
   g_free (call);
@@ -110,6 +112,13 @@ cf_call_set_ok (CfCommandCall *call, const char *format, ...)
   g_free (call->ok);
   call->ok = g_strdup_vprintf (format, args);
   va_end (args);
+}
+
+void
+cf_call_set_no (CfCommandCall *call, char *text)
+{
+  g_free (call->no);
+  call->no = text;
 }
 
 gboolean

@@ -5,6 +5,7 @@
 #include <coffer/module.h>
 
 #include "imap/input.h"
+#include "mailbox/snapshot.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +32,15 @@ struct _CfCommandCall {
   gint64 store_until;  /* while WAITing for the store: when to give up, monotonic microseconds; 0: does not */
   gboolean start_tls;  /* after the tagged OK */
   gboolean has_opened; /* the mailbox that is selected now */
+  CfSnapshot *told; /* what the client had been told when the command began, if there was more; else NULL */
+
+  /* RFC 7162; see modseq.h. */
+  gboolean enables_condstore; /* if it is well formed */
+  gboolean wants_highest;     /* it was the first of that kind */
+  gboolean ends_with_modseq;  /* messages were expunged: HIGHESTMODSEQ goes into the tagged OK */
+
+  gboolean has_numbers; /* of messages, though it is a UID command: no EXPUNGE may be told with it */
+  char *no;             /* code and text of the tagged NO, in place of the error's; NULL: the error's */
 
   CfRun result;          /* of the last step */
   GError *error;         /* with CF_RUN_ERROR */
@@ -54,6 +64,10 @@ void cf_call_leave_store (CfCommandCall *call);
 void cf_call_wait_for_store (CfCommandCall *call, guint64 octets);
 /* Gives up what is waited for: the state, the permits, the places in queues. */
 void cf_call_give_up (CfCommandCall *call);
+
+/* "[MODIFIED 7] ...": what the tagged NO says, should the command end in an error that is one. Takes over
+ * @text. */
+void cf_call_set_no (CfCommandCall *call, char *text);
 
 /* The line that was waited for; NULL: not there, return CF_RUN_WAIT. @max: octets. The caller frees
  * (cf_secret_free() if it may be secret). */

@@ -1,6 +1,5 @@
 /* core/imap/message-set.c - resolving a sequence-set against the session's view (coffer/session.h). */
-#include "imap/input.h"
-#include "imap/session.h"
+#include "imap/message-set.h"
 
 /* The UIDs of messages with sequence numbers @range; those beyond the last name none. */
 static void
@@ -38,35 +37,78 @@ set_add_uids (CfView *view, CfUidRange range, CfUidSet *uids)
   }
 }
 
+void
+cf_message_set_clear (CfMessageSet *set)
+{
+  g_clear_pointer (&set->numbers, cf_uid_set_free);
+}
+
 gboolean
-cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSet **out_uids, GError **error)
+cf_input_message_set (CfInput *input, CfCommandCall *call, gboolean by_uid, CfMessageSet *out_set,
+                      GError **error)
 {
   CfView *view = cf_call_get_session (call)->view;
   guint32 exists = cf_view_get_exists (view);
+  CfMessageSet set = { .by_uid = by_uid || cf_call_is_uid (call) };
   guint32 star = exists;
-  g_autoptr (CfUidSet) set = NULL;
-  g_autoptr (CfUidSet) uids = NULL;
+  gsize n;
 
-  by_uid = by_uid || cf_call_is_uid (call);
-  if (by_uid && exists > 0)
+  if (set.by_uid && exists > 0)
     star = cf_view_get_row (view, exists)->uid;
-  if (!cf_input_sequence_set (input, star, &set, error))
+  if (!cf_input_sequence_set (input, star, &set.numbers, error))
     return FALSE;
-
-  uids = cf_uid_set_new ();
-  for (gsize i = 0; i < cf_uid_set_get_n_ranges (set); i++) {
-    CfUidRange range = cf_uid_set_get_range (set, i);
-
-    if (by_uid) {
-      set_add_uids (view, range, uids);
-    } else if (range.last > exists) {
-      g_set_error (error, CF_ERROR, CF_ERROR_BAD, "There is no message %u", range.last);
-      return FALSE;
-    } else {
-      set_add_numbers (view, range, uids);
-    }
+  n = cf_uid_set_get_n_ranges (set.numbers);
+  if (!set.by_uid && n > 0 && cf_uid_set_get_range (set.numbers, n - 1).last > exists) {
+    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "There is no message %u",
+                 cf_uid_set_get_range (set.numbers, n - 1).last);
+    cf_message_set_clear (&set);
+    return FALSE;
   }
-  *out_uids = g_steal_pointer (&uids);
+  *out_set = set;
+  return TRUE;
+}
+
+CfUidSet *
+cf_message_set_resolve (const CfMessageSet *set, CfView *view)
+{
+  CfUidSet *uids = cf_uid_set_new ();
+
+  for (gsize i = 0; i < cf_uid_set_get_n_ranges (set->numbers); i++) {
+    CfUidRange range = cf_uid_set_get_range (set->numbers, i);
+
+    if (set->by_uid)
+      set_add_uids (view, range, uids);
+    else
+      set_add_numbers (view, range, uids);
+  }
+  return uids;
+}
+
+CfUidSet *
+cf_message_set_resolve_changed (const CfMessageSet *set, CfView *view, guint64 modseq)
+{
+  g_autoptr (CfUidSet) changed = cf_view_dup_changed (view, modseq);
+  CfUidSet *uids;
+  CfUidIter iter = { 0 };
+  guint32 uid;
+
+  if (set->by_uid)
+    return cf_uid_set_intersect (changed, set->numbers);
+  uids = cf_uid_set_new ();
+  while (cf_uid_set_next (changed, &iter, &uid))
+    if (cf_uid_set_contains (set->numbers, cf_view_lookup_seq (view, uid)))
+      cf_uid_set_add (uids, uid);
+  return uids;
+}
+
+gboolean
+cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSet **out_uids, GError **error)
+{
+  g_auto (CfMessageSet) set = { 0 };
+
+  if (!cf_input_message_set (input, call, by_uid, &set, error))
+    return FALSE;
+  *out_uids = cf_message_set_resolve (&set, cf_call_get_session (call)->view);
   return TRUE;
 }
 

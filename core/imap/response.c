@@ -79,6 +79,12 @@ cf_response_get_code (const GError *error)
   return status_of_error (error).code;
 }
 
+gboolean
+cf_response_is_bad (const GError *error)
+{
+  return g_str_equal (status_of_error (error).status, "BAD");
+}
+
 void
 cf_response_error (CfOutput *output, const char *tag, const GError *error)
 {

@@ -12,6 +12,8 @@ void cf_response_error (CfOutput *output, const char *tag, const GError *error);
 void cf_response_bye (CfOutput *output, const char *code, const char *text);
 /* The response code for @error, "NONEXISTENT"; NULL: it has none. */
 const char *cf_response_get_code (const GError *error);
+/* Whether it is answered BAD: the command was not well formed. */
+gboolean cf_response_is_bad (const GError *error);
 /* How loud @error is logged. */
 GLogLevelFlags cf_response_get_log_level (const GError *error);
 

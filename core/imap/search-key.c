@@ -25,6 +25,7 @@ search_key_read_set (CfCommandCall *call, CfInput *input, GError **error)
     return NULL;
   node = cf_search_node_new (CF_SEARCH_UID);
   node->uids = uids;
+  call->has_numbers = TRUE; /* RFC 7162, 3.2.10.2 */
   return node;
 }
 

@@ -1,17 +1,18 @@
 /* core/imap/selected.c - the session's selected mailbox (selected.h). */
 #include "imap/selected.h"
 
+#include "imap/modseq.h"
 #include "imap/output.h"
-#include "store/calls.h"
 
 gboolean
-cf_selected_open (CfSession *session, const char *name, gboolean read_only, GError **error)
+cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfResyncQuery *resync,
+                  GError **error)
 {
   g_autoptr (CfMailbox) mailbox = NULL;
   g_autoptr (CfSnapshot) snapshot = NULL;
   guint32 recent;
 
-  if (!cf_store_select (session, name, !read_only, &mailbox, &snapshot, &recent, error))
+  if (!cf_store_select (session, name, !read_only, resync, &mailbox, &snapshot, &recent, error))
     return FALSE;
   session->view = cf_view_new (snapshot);
   session->mailbox = g_steal_pointer (&mailbox);
@@ -83,20 +84,49 @@ cf_selected_advance (CfSession *session)
   cf_view_advance (session->view, snapshot);
 }
 
+void
+cf_selected_catch_up (CfSession *session, CfCommandCall *call)
+{
+  g_autoptr (CfSnapshot) newest = cf_mailbox_ref_snapshot (session->mailbox);
+  CfSnapshot *told = cf_view_get_snapshot (session->view);
+
+  if (told != NULL && (told != newest || cf_mailbox_is_stale (session->mailbox)))
+    call->told = cf_snapshot_ref (told);
+  if (newest != NULL && !cf_selected_needs_refresh (session))
+    cf_view_advance (session->view, newest);
+}
+
 /* ---- Telling ---- */
 
 typedef struct {
   CfViewSink sink;
   CfSession *session;
+  CfUidSet *vanished; /* told by the view, not yet to the client; NULL: EXPUNGE is used */
 } TellSink;
+
+static void
+tell_flush_vanished (TellSink *tell)
+{
+  gsize range = 0;
+
+  if (tell->vanished == NULL || cf_uid_set_is_empty (tell->vanished))
+    return;
+  while (cf_modseq_write_vanished (tell->session, FALSE, tell->vanished, &range))
+    ;
+  cf_uid_set_remove_range (tell->vanished, 0, G_MAXUINT32);
+}
 
 static gboolean
 tell_expunged (CfViewSink *sink, guint32 seq, guint32 uid)
 {
-  CfSession *session = ((TellSink *) sink)->session;
+  TellSink *tell = (TellSink *) sink;
 
-  cf_output_printf (session->output, "* %u EXPUNGE\r\n", seq);
-  return !cf_session_is_output_full (session);
+  if (tell->vanished != NULL) {
+    cf_uid_set_add (tell->vanished, uid);
+    return cf_uid_set_get_n_ranges (tell->vanished) < CF_VANISHED_RANGES_MAX;
+  }
+  cf_output_printf (tell->session->output, "* %u EXPUNGE\r\n", seq);
+  return !cf_session_is_output_full (tell->session);
 }
 
 static gboolean
@@ -104,34 +134,49 @@ tell_exists (CfViewSink *sink, guint32 exists, guint32 recent)
 {
   CfSession *session = ((TellSink *) sink)->session;
 
+  tell_flush_vanished ((TellSink *) sink);
   cf_output_printf (session->output, "* %u EXISTS\r\n* %u RECENT\r\n", exists, recent);
   return !cf_session_is_output_full (session);
 }
 
 static void
-tell_row (CfSession *session, guint32 seq, const CfIndexRow *row, gboolean with_uid)
+tell_row (CfSession *session, guint32 seq, const CfIndexRow *row, gboolean with_uid, gboolean with_modseq)
 {
   cf_output_printf (session->output, "* %u FETCH (", seq);
   if (with_uid)
     cf_output_printf (session->output, "UID %u ", row->uid);
   cf_output_text (session->output, "FLAGS ");
   cf_output_flags (session->output, row->flags, row->keywords, cf_view_is_recent (session->view, row->uid));
+  if (with_modseq) {
+    cf_output_printf (session->output, " MODSEQ (%" G_GUINT64_FORMAT ")", row->modseq);
+    cf_modseq_told (session, row->modseq);
+  }
   cf_output_text (session->output, ")\r\n");
+}
+
+void
+cf_selected_write_row (CfSession *session, guint32 seq, const CfIndexRow *row)
+{
+  tell_row (session, seq, row, TRUE, TRUE);
 }
 
 static gboolean
 tell_changed (CfViewSink *sink, guint32 seq, const CfIndexRow *row)
 {
   CfSession *session = ((TellSink *) sink)->session;
+  gboolean modseq = cf_session_tells_modseq (session);
 
-  tell_row (session, seq, row, FALSE);
+  tell_flush_vanished ((TellSink *) sink);
+  tell_row (session, seq, row, modseq, modseq);
   return !cf_session_is_output_full (session);
 }
 
 gboolean
 cf_selected_sync (CfSession *session, gboolean expunge)
 {
-  TellSink sink = { { tell_expunged, tell_exists, tell_changed }, session };
+  g_autoptr (CfUidSet) vanished = cf_session_has_qresync (session) ? cf_uid_set_new () : NULL;
+  TellSink sink = { { tell_expunged, tell_exists, tell_changed }, session, vanished };
+  gboolean done;
 
   if (cf_view_is_demoted (session->view))
     return TRUE;
@@ -141,17 +186,35 @@ cf_selected_sync (CfSession *session, gboolean expunge)
 
     cf_view_add_recent (session->view, cf_mailbox_claim_recent (session->mailbox, end), end);
   }
-  return cf_view_sync (session->view, expunge, &sink.sink);
+  do {
+    done = cf_view_sync (session->view, expunge, &sink.sink);
+    tell_flush_vanished (&sink);
+  } while (!done && !cf_session_is_output_full (session));
+  return done;
 }
 
 void
 cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid)
 {
   const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
+  gboolean modseq = cf_session_tells_modseq (session);
 
   if (row == NULL || cf_view_is_ghost (session->view, uid))
     return;
-  tell_row (session, cf_view_lookup_seq (session->view, uid), row, with_uid);
+  tell_row (session, cf_view_lookup_seq (session->view, uid), row, with_uid || modseq, modseq);
+  cf_view_forget_dirty (session->view, uid, row->modseq);
+}
+
+void
+cf_selected_tell_modseq (CfSession *session, guint32 uid)
+{
+  const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
+
+  if (row == NULL || cf_view_is_ghost (session->view, uid))
+    return;
+  cf_output_printf (session->output, "* %u FETCH (UID %u MODSEQ (%" G_GUINT64_FORMAT "))\r\n",
+                    cf_view_lookup_seq (session->view, uid), uid, row->modseq);
+  cf_modseq_told (session, row->modseq);
   cf_view_forget_dirty (session->view, uid, row->modseq);
 }
 

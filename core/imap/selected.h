@@ -5,11 +5,14 @@
 #define CF_SELECTED_H
 
 #include "imap/session.h"
+#include "store/calls.h"
 
 G_BEGIN_DECLS
 
-/* SELECT, or with @read_only EXAMINE. The caller holds a store permit and has left the mailbox before. */
-gboolean cf_selected_open (CfSession *session, const char *name, gboolean read_only, GError **error);
+/* SELECT, or with @read_only EXAMINE. @resync: what a client knows that resynchronises, or NULL; gets what
+ * has gone since. The caller holds a store permit and has left the mailbox before. */
+gboolean cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfResyncQuery *resync,
+                           GError **error);
 /* Leaves it; does nothing when there is none. */
 void cf_selected_close (CfSession *session);
 
@@ -23,6 +26,9 @@ gboolean cf_selected_promote (CfSession *session);
 gboolean cf_selected_refresh (CfSession *session, GError **error);
 /* Brings the view to the newest snapshot in memory without telling the client. */
 void cf_selected_advance (CfSession *session);
+/* At the beginning of @call: the same, unless that takes the store. Keeps in the call what the client has
+ * been told so far, if there is more. */
+void cf_selected_catch_up (CfSession *session, CfCommandCall *call);
 /* Tells the client what may be told, expunges only with @expunge. FALSE: there is more, but the
  * output is full. */
 gboolean cf_selected_sync (CfSession *session, gboolean expunge);
@@ -37,8 +43,13 @@ void cf_selected_follow_delete (CfSession *session, const char *name);
  * name. */
 void cf_selected_follow_names (CfSession *session);
 
-/* Reports the flags of @uid now, with @with_uid also the UID; for a change that this session made itself. */
+/* Reports the flags of @uid now, with @with_uid also the UID; for a change that this session made itself. A
+ * client that is CONDSTORE-aware is told UID and MODSEQ in any case. */
 void cf_selected_tell_flags (CfSession *session, guint32 uid, gboolean with_uid);
+/* Reports UID and MODSEQ alone, as the client knows the flags (RFC 7162, 3.1.3). */
+void cf_selected_tell_modseq (CfSession *session, guint32 uid);
+/* "* 2 FETCH (UID 6 FLAGS (\\Seen) MODSEQ (12))", of a row that need not be in the view any more. */
+void cf_selected_write_row (CfSession *session, guint32 seq, const CfIndexRow *row);
 
 G_END_DECLS
 

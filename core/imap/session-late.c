@@ -4,6 +4,7 @@
  * store, the client is told that it is over, by the main thread; what the store says when it comes back at
  * last is logged, and the session goes on.
  */
+#include "imap/modseq.h"
 #include "imap/output.h"
 #include "imap/selected.h"
 #include "imap/session-private.h"
@@ -78,6 +79,7 @@ cf_session_finish_late (CfSession *session, CfMailbox *mailbox, CfAccountId acco
   if (call->error == NULL) /* it failed in something that it can do without */
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
   cf_session_log_error (session, call->command->name, call->error);
+  cf_modseq_settle (session, call);
   cf_session_flush (session);
   /* The client believes that nothing has changed. */
   if (call->result != CF_RUN_ERROR && (session->mailbox != mailbox || session->identity.account != account))

@@ -8,6 +8,7 @@
 #include "imap/session.h"
 
 #include "base/log.h"
+#include "imap/modseq.h"
 #include "imap/output.h"
 #include "imap/response.h"
 #include "imap/selected.h"
@@ -254,8 +255,8 @@ session_begin (CfSession *session)
   session->call = cf_call_new (session, command, tag, g_steal_pointer (&input));
   /* What others have done until now counts, whether this client was told or not: EXPUNGE takes what has
      \Deleted by now, FETCH sets \Seen where it is missing by now. */
-  if (session->view != NULL && !cf_selected_needs_refresh (session))
-    cf_selected_advance (session);
+  if (session->view != NULL)
+    cf_selected_catch_up (session, session->call);
 }
 
 static CfRead
@@ -323,6 +324,15 @@ session_finish_ok (CfSession *session, CfCommandCall *call)
     cf_output_printf (session->output, "%s OK %s completed\r\n", call->tag, call->command->name);
 }
 
+static void
+session_finish_error (CfSession *session, CfCommandCall *call)
+{
+  if (call->no != NULL)
+    cf_output_printf (session->output, "%s NO %s\r\n", call->tag, call->no);
+  else
+    cf_response_error (session->output, call->tag, call->error);
+}
+
 static CfRun
 session_start_tls (CfSession *session)
 {
@@ -345,20 +355,22 @@ static CfRun
 session_finish (CfSession *session)
 {
   CfCommandCall *ended = session->call;
-  gboolean expunge = (ended->command->flags & CF_COMMAND_SEQUENCE) == 0;
+  gboolean expunge = (ended->command->flags & CF_COMMAND_SEQUENCE) == 0 && !ended->has_numbers;
   /* What has changed since SELECT told what there is waits for the next command: before the tagged OK it
      could be about the mailbox selected before. */
   gboolean tells = session->view != NULL && !ended->has_opened && ended->result != CF_RUN_CLOSE;
 
+  cf_modseq_settle (session, ended);
   if (tells && !cf_selected_sync (session, expunge)) {
     cf_session_flush (session);
     return CF_RUN_MORE;
   }
+  cf_modseq_finish (session, ended);
 
   g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
   if (call->error != NULL) {
     cf_session_log_error (session, call->command->name, call->error);
-    cf_response_error (session->output, call->tag, call->error);
+    session_finish_error (session, call);
   } else {
     session_finish_ok (session, call);
   }

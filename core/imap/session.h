@@ -17,6 +17,16 @@
 
 G_BEGIN_DECLS
 
+/* See modseq.h. */
+typedef struct {
+  gboolean condstore; /* the client is CONDSTORE-aware */
+  gboolean qresync;
+  guint64
+      kept; /* HIGHESTMODSEQ of the selected mailbox as the client has it since its last tagged response */
+  guint64 told;      /* the highest MODSEQ of FETCH responses since; 0: none */
+  gboolean vanished; /* a VANISHED since */
+} CfModseqState;
+
 struct _CfSession {
   CfConn *conn;
   CfConnRef ref;
@@ -35,6 +45,7 @@ struct _CfSession {
   char *mailbox_name;
   guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
+  CfModseqState modseq;
 
   gint64 autologout_at;  /* monotonic microseconds */
   gint64 demote_at;      /* when the view of an idle session gives its snapshot back; 0: never */

@@ -232,6 +232,12 @@ cf_snapshot_report_get_info (const CfSnapshotReport *report)
   return report->has_info ? &report->info : NULL;
 }
 
+gboolean
+cf_snapshot_report_is_reset (const CfSnapshotReport *report)
+{
+  return report->is_reset;
+}
+
 const CfUidSet *
 cf_snapshot_report_get_expunged (const CfSnapshotReport *report)
 {

@@ -106,6 +106,8 @@ guint64 cf_snapshot_report_get_since (const CfSnapshotReport *report);
 CfIndexSink *cf_snapshot_report_get_sink (CfSnapshotReport *report);
 /* What the store said of the mailbox, its name included; borrowed. NULL: it has not said anything. */
 const CfMailboxInfo *cf_snapshot_report_get_info (const CfSnapshotReport *report);
+/* The store cannot tell the difference from since, and has reported every row. */
+gboolean cf_snapshot_report_is_reset (const CfSnapshotReport *report);
 /* The UIDs reported as expunged; borrowed. (QRESYNC; a report that was reset has none.) */
 const CfUidSet *cf_snapshot_report_get_expunged (const CfSnapshotReport *report);
 

@@ -202,6 +202,35 @@ cf_view_has_ghosts (const CfView *view)
   return view_n_ghosts (view) > 0;
 }
 
+CfUidSet *
+cf_view_dup_ghosts (const CfView *view)
+{
+  CfUidSet *uids = cf_uid_set_new ();
+
+  for (guint i = 0; i < view_n_ghosts (view); i++)
+    cf_uid_set_add (uids, view_ghost (view, i)->row.uid);
+  return uids;
+}
+
+CfUidSet *
+cf_view_dup_changed (const CfView *view, guint64 modseq)
+{
+  const CfIndexRow *row;
+  CfSnapshotIter iter;
+  CfUidSet *uids;
+
+  if (view->snapshot == NULL)
+    return NULL;
+  uids = cf_uid_set_new ();
+  cf_snapshot_iter_init (&iter, view->snapshot, 0);
+  while ((row = cf_snapshot_iter_next_changed (&iter, modseq)) != NULL && row->uid < view->bound)
+    cf_uid_set_add (uids, row->uid);
+  for (guint i = 0; i < view_n_ghosts (view); i++)
+    if (view_ghost (view, i)->row.modseq > modseq)
+      cf_uid_set_add (uids, view_ghost (view, i)->row.uid);
+  return uids;
+}
+
 gboolean
 cf_view_is_recent (const CfView *view, guint32 uid)
 {

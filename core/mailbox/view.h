@@ -50,12 +50,17 @@ guint32 cf_view_lookup_seq (const CfView *view, guint32 uid);
 gboolean cf_view_is_ghost (const CfView *view, guint32 uid);
 gboolean cf_view_has_ghosts (const CfView *view);
 gboolean cf_view_is_recent (const CfView *view, guint32 uid);
+/* The UIDs of the messages with a MODSEQ above @modseq; chunks without one are passed over. The caller frees.
+ * NULL while demoted. */
+CfUidSet *cf_view_dup_changed (const CfView *view, guint64 modseq);
+/* The UIDs of the ghosts. The caller frees. */
+CfUidSet *cf_view_dup_ghosts (const CfView *view);
 /* The session has claimed UIDs from @first to below @end (cf_mailbox_claim_recent); first >= end: nothing.
  * Before sync, so that the RECENT it gives counts them. */
 void cf_view_add_recent (CfView *view, guint32 first, guint32 end);
 
 /* The HIGHESTMODSEQ that may be sent: the client has been told everything up to it, so below the expunge of
- * the first ghost (RFC 7162, 3.2.5.1: a client that stores it must not lose an expunge). */
+ * the first ghost (RFC 7162, 3.2: a client that stores it must not lose an expunge). */
 guint64 cf_view_get_sendable_modseq (const CfView *view);
 
 /* ---- News -------------------------------------------------------------------------------------------- */

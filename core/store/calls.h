@@ -24,11 +24,25 @@ gboolean cf_store_mailbox_status (CfSession *session, const char *name, CfMailbo
 
 /* ---- The index ---- */
 
+/* What a client that resynchronises knows of the mailbox, and what has gone since (RFC 7162, 3.2.5). */
+typedef struct {
+  guint32 uid_validity;
+  guint64 modseq;
+  gboolean is_valid; /* out: that is the mailbox's UIDVALIDITY */
+  CfUidSet *
+      expunged; /* out: what was expunged after modseq; NULL: the store does not remember. The caller frees */
+} CfResyncQuery;
+
 /* SELECT (@claim_recent) or EXAMINE: the mailbox of this name and its newest snapshot; right r. *@out_recent
- * is where the UIDs begin that no session has been shown as \Recent. The caller releases and unrefs. */
-gboolean cf_store_select (CfSession *session, const char *name, gboolean claim_recent,
+ * is where the UIDs begin that no session has been shown as \Recent. The caller releases and unrefs. With
+ * @resync (or NULL) it may take a second round trip, if the mailbox is not in memory. */
+gboolean cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
                           CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent,
                           GError **error);
+/* What was expunged of @mailbox after @since; *@out_expunged NULL: the store does not remember as far back,
+ * and it can be any message that is not there. The caller frees. */
+gboolean cf_store_load_expunged (CfSession *session, CfMailbox *mailbox, guint64 since,
+                                 CfUidSet **out_expunged, GError **error);
 /* Brings a mailbox that is stale or has no snapshot up to date. */
 gboolean cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error);
 /* The mailbox a name stands for, from memory or, costing a round trip, from the store. No right is asked.

@@ -7,16 +7,13 @@
 #include "store/service.h"
 
 static gboolean
-index_load (CfSession *session, const CfIndexQuery *query, CfSnapshotReport *report, GError **error)
+index_load (CfSession *session, const CfIndexQuery *query, CfIndexSink *sink, GError **error)
 {
   CfStoreFrame frame;
 
   if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
     return FALSE;
-  return cf_store_end (
-      &frame,
-      frame.slots->index_load (frame.conn, &frame.call, query, cf_snapshot_report_get_sink (report), error),
-      error);
+  return cf_store_end (&frame, frame.slots->index_load (frame.conn, &frame.call, query, sink, error), error);
 }
 
 /* A store that succeeds must have said which mailbox it found. */
@@ -42,9 +39,95 @@ select_may (CfSession *session, const char *name, GError **error)
   return cf_rights_check (session, name, CF_RIGHT_READ, error) && cf_registry_run_hooks (&hook, error);
 }
 
+/* ---- What has gone ---- */
+
+/* Takes of a report what was expunged; the rows are known, or wanted by nobody. */
+typedef struct {
+  CfIndexSink sink;
+  CfUidSet *expunged;
+  gboolean is_reset;
+} ExpungedSink;
+
+static void
+expunged_mailbox (CfIndexSink *sink, const CfMailboxInfo *info)
+{
+}
+
+static void
+expunged_reset (CfIndexSink *sink)
+{
+  ((ExpungedSink *) sink)->is_reset = TRUE;
+}
+
+static void
+expunged_expunged (CfIndexSink *sink, const CfUidSet *uids)
+{
+  cf_uid_set_add_set (((ExpungedSink *) sink)->expunged, uids);
+}
+
+static void
+expunged_row (CfIndexSink *sink, const CfIndexRow *row)
+{
+}
+
 gboolean
-cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfMailbox **out_mailbox,
-                 CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
+cf_store_load_expunged (CfSession *session, CfMailbox *mailbox, guint64 since, CfUidSet **out_expunged,
+                        GError **error)
+{
+  g_autoptr (CfUidSet) expunged = cf_uid_set_new ();
+  ExpungedSink sink
+      = { { sizeof (CfIndexSink), expunged_mailbox, expunged_reset, expunged_expunged, expunged_row },
+          expunged,
+          FALSE };
+  CfIndexQuery query = {
+    .struct_size = sizeof query,
+    .account = cf_mailbox_get_account (mailbox),
+    .mailbox = cf_mailbox_get_id (mailbox),
+    .since = since,
+  };
+
+  if (!index_load (session, &query, &sink.sink, error))
+    return FALSE;
+  *out_expunged = sink.is_reset ? NULL : g_steal_pointer (&expunged);
+  return TRUE;
+}
+
+/* ---- SELECT ---- */
+
+/* The report goes as far back as the client, where that is known before the store is asked. */
+static void
+resync_prepare (const CfResyncQuery *resync, CfMailbox *known, CfSnapshotReport *report)
+{
+  g_autoptr (CfSnapshot) snapshot = cf_mailbox_ref_snapshot (known);
+
+  if (snapshot != NULL && cf_snapshot_get_uid_validity (snapshot) == resync->uid_validity)
+    cf_snapshot_report_lower_since (report, resync->modseq);
+}
+
+/* @report has been published as @snapshot. */
+static gboolean
+resync_complete (CfSession *session, CfMailbox *mailbox, CfSnapshot *snapshot, const CfSnapshotReport *report,
+                 CfResyncQuery *resync, GError **error)
+{
+  guint64 since = cf_snapshot_report_get_since (report);
+
+  resync->is_valid = cf_snapshot_get_uid_validity (snapshot) == resync->uid_validity;
+  if (!resync->is_valid)
+    return TRUE;
+  if (resync->modseq >= cf_snapshot_get_highest_modseq (snapshot)) {
+    resync->expunged = cf_uid_set_new ();
+    return TRUE;
+  }
+  if (since == 0 || since > resync->modseq)
+    return cf_store_load_expunged (session, mailbox, resync->modseq, &resync->expunged, error);
+  if (!cf_snapshot_report_is_reset (report))
+    resync->expunged = cf_uid_set_copy (cf_snapshot_report_get_expunged (report));
+  return TRUE;
+}
+
+gboolean
+cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
+                 CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
 {
   CfAccountId account = cf_session_get_account (session);
   g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
@@ -61,17 +144,24 @@ cf_store_select (CfSession *session, const char *name, gboolean claim_recent, Cf
   };
   const CfMailboxInfo *info;
 
-  if (!select_may (session, name, error) || !index_load (session, &query, report, error)
+  if (resync != NULL && known != NULL) {
+    resync_prepare (resync, known, report);
+    query.since = cf_snapshot_report_get_since (report);
+  }
+  if (!select_may (session, name, error)
+      || !index_load (session, &query, cf_snapshot_report_get_sink (report), error)
       || (info = index_get_info (report, error)) == NULL)
     return FALSE;
   cf_names_remember (account, name, info->id);
 
   g_autoptr (CfMailbox) mailbox = cf_mailbox_acquire (account, info->id);
-  CfSnapshot *snapshot = cf_mailbox_publish (mailbox, report, 0, error);
+  g_autoptr (CfSnapshot) snapshot = cf_mailbox_publish (mailbox, report, 0, error);
   if (snapshot == NULL)
     return FALSE;
+  if (resync != NULL && !resync_complete (session, mailbox, snapshot, report, resync, error))
+    return FALSE;
   *out_recent = MAX (info->recent_uid, query.known_recent);
-  *out_snapshot = snapshot;
+  *out_snapshot = g_steal_pointer (&snapshot);
   *out_mailbox = g_steal_pointer (&mailbox);
   return TRUE;
 }
@@ -88,7 +178,7 @@ cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snaps
   };
   g_autoptr (GError) local_error = NULL;
 
-  if (!index_load (session, &query, report, &local_error)) {
+  if (!index_load (session, &query, cf_snapshot_report_get_sink (report), &local_error)) {
     if (g_error_matches (local_error, CF_ERROR, CF_ERROR_NONEXISTENT))
       cf_mailbox_set_gone (mailbox);
     g_propagate_error (error, g_steal_pointer (&local_error));
@@ -114,7 +204,8 @@ cf_store_resolve (CfSession *session, const char *name, CfMailboxId *out_mailbox
   if (cf_names_lookup (account, name, out_mailbox))
     return TRUE;
   report = cf_snapshot_report_new_info (0);
-  if (!index_load (session, &query, report, error) || (info = index_get_info (report, error)) == NULL)
+  if (!index_load (session, &query, cf_snapshot_report_get_sink (report), error)
+      || (info = index_get_info (report, error)) == NULL)
     return FALSE;
   cf_names_remember (account, name, info->id);
   *out_mailbox = info->id;

@@ -43,6 +43,19 @@ command_parse (CfCommandCall *call, Command *self, GError **error)
   return self->search != NULL;
 }
 
+/* " (MODSEQ 12)" behind the numbers, if there are any. */
+static void
+command_respond_modseq (CfCommandCall *call, Command *self)
+{
+  guint64 modseq;
+
+  if (!search_has_modseq (self->search))
+    return;
+  modseq = search_get_highest_modseq (cf_call_get_session (call), search_get_uids (self->search));
+  if (modseq > 0)
+    cf_output_printf (cf_call_get_output (call), " (MODSEQ %" G_GUINT64_FORMAT ")", modseq);
+}
+
 /* As many numbers as the output takes. */
 static CfRun
 command_respond (CfCommandCall *call, Command *self)
@@ -57,6 +70,7 @@ command_respond (CfCommandCall *call, Command *self)
   self->responding = TRUE;
   while (!cf_call_is_output_full (call)) {
     if (!cf_uid_set_next (search_get_uids (self->search), &self->iter, &uid)) {
+      command_respond_modseq (call, self);
       cf_output_text (output, "\r\n");
       return CF_RUN_DONE;
     }

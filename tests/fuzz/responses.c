@@ -1,6 +1,8 @@
 /* tests/fuzz/responses.c - is what a server sends well formed (responses.h)? */
 #include "responses.h"
 
+#include <coffer/types.h>
+
 #include "fuzz.h"
 
 #include <string.h>
@@ -82,6 +84,24 @@ count_messages (Responses *responses, const char *line)
   }
 }
 
+/* "* VANISHED 3,5:7" takes messages away, with (EARLIER) it does not. */
+static void
+count_vanished (Responses *responses, const char *line)
+{
+  gboolean earlier = g_str_has_prefix (line, "* VANISHED (EARLIER) ");
+  const char *uids = line + strlen (earlier ? "* VANISHED (EARLIER) " : "* VANISHED ");
+  g_autoptr (CfUidSet) set = NULL;
+
+  if (!g_str_has_prefix (line, "* VANISHED "))
+    return;
+  set = cf_uid_set_from_string (uids, NULL);
+  FUZZ_CHECK (set != NULL && !cf_uid_set_is_empty (set), "%s", line);
+  if (earlier)
+    return;
+  FUZZ_CHECK (cf_uid_set_get_count (set) <= responses->exists, "%s, of %u", line, responses->exists);
+  responses->exists -= (guint) cf_uid_set_get_count (set);
+}
+
 static void
 keep_line (Responses *responses)
 {
@@ -106,6 +126,7 @@ check_line (Responses *responses)
   if (line[0] == '*') {
     FUZZ_CHECK (line[1] == ' ' && line[2] != '\0', "%s", line);
     count_messages (responses, line);
+    count_vanished (responses, line);
     responses->is_bye |= g_str_has_prefix (line, "* BYE ");
   } else if (line[0] != '+') {
     FUZZ_CHECK (responses_parse_tagged (line, &tag, &status) && is_status (status), "no response: %s", line);

@@ -13,6 +13,7 @@ LITERAL = re.compile(rb'<<(?P<kind>~?\+?)(?:"(?P<inline>[^"]*)"|@(?P<file>[\w.-]
 INNERMOST = re.compile(rb'\{\{([^{}]*)\}\}')
 EXPRESSION = re.compile(rb'\{\{(.*?)\}\}', re.S)
 NAMED = re.compile(rb'^([a-z][a-z0-9_]*)=(.*)$', re.S)
+COMPARISON = re.compile(rb'^(above|below) ([a-z][a-z0-9_]*)$')
 STATUS = re.compile(rb'^(\+|\S+ (OK|NO|BAD|BYE|PREAUTH)\b)')
 TAGGED = re.compile(rb'^(OK|NO|BAD|\{\{NO\|BAD\}\})(?: |$)')
 FIXTURES = Path(__file__).parent / 'fixtures'
@@ -138,17 +139,35 @@ class Pattern:
             else:
                 checks.append(lambda match: set(wanted) <= set(match[group].split()))
             return b'(?P<%b>[^()]*?)' % group.encode()
+        named = NAMED.match(text)
+        compared = COMPARISON.match(named[2] if named else text)
+        if compared:
+            return self._comparison(named[1] if named else None, compared, variables, checks, names)
         if text in names:
             return b'(?P=v_%b)' % text
         if text in variables:
             return re.escape(variables[text])
         if text == b'*':
             return b'.*?'
-        named = NAMED.match(text)
         if not named:
             return b'(?:%b)' % text
         names.append(named[1])
         return b'(?P<v_%b>%b)' % (named[1], named[2])
+
+    @staticmethod
+    def _comparison(name, compared, variables, checks, names):
+        """A number above or below one that was captured before."""
+        group = f'n_{len(checks)}'
+        sign = 1 if compared[1] == b'above' else -1
+        if compared[2] not in variables:
+            raise DialogueError(f'nothing is known as {show(compared[2])}')
+        bound = int(variables[compared[2]])
+        checks.append(lambda match: (int(match[group]) - bound) * sign > 0)
+        number = b'(?P<%b>[0-9]+)' % group.encode()
+        if not name:
+            return number
+        names.append(name)
+        return b'(?P<v_%b>%b)' % (name, number)
 
 
 @dataclass
