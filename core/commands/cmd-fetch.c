@@ -204,6 +204,7 @@ fetch_take_modifiers (CfCommandCall *call, Fetch *self, CfInputMark at_set, GErr
   gboolean vanished = cf_call_lookup_parameter (call, "VANISHED", NULL);
   CfInputMark end = cf_input_mark (input);
   gpointer changed_since;
+  gboolean saved;
 
   if (!cf_call_lookup_parameter (call, "CHANGEDSINCE", &changed_since)) {
     if (vanished)
@@ -215,21 +216,61 @@ fetch_take_modifiers (CfCommandCall *call, Fetch *self, CfInputMark at_set, GErr
     return FALSE;
   if (!vanished)
     return TRUE;
-  /* Here "*" has no end: the last messages can be among those that have gone. */
+  /* Here "*" has no end: the last messages can be among those that have gone. What has gone is not in "$". */
   cf_input_reset (input, at_set);
-  if (!cf_input_sequence_set (input, G_MAXUINT32, &self->known, error))
+  if (!cf_input_sequence_set_saved (input, G_MAXUINT32, &self->known, &saved, error))
     return FALSE;
   cf_input_reset (input, end);
   return TRUE;
 }
 
-static void
-fetch_resolve (CfSession *session, Fetch *self)
+/* UID FETCH ... (PARTIAL 1:50): of the messages named, these (RFC 9394, 3.3). */
+static gboolean
+partial_parse (CfCommandCall *call, CfInput *input, GError **error)
 {
-  if (self->changed_since == 0)
-    self->uids = cf_message_set_resolve (&self->set, session->view);
-  else
-    self->uids = cf_message_set_resolve_changed (&self->set, session->view, self->changed_since);
+  CfPartial partial;
+
+  if (!cf_input_space (input, error) || !cf_input_partial (input, &partial, error))
+    return FALSE;
+  cf_call_set_parameter (call, "PARTIAL", g_memdup2 (&partial, sizeof partial), g_free);
+  return TRUE;
+}
+
+static const char *const partial_commands[] = { "UID FETCH", NULL };
+static const CfParameter parameters[] = {
+  { partial_commands, CF_PARAMETER_COMMAND, "PARTIAL", partial_parse },
+};
+
+gboolean
+cf_fetch_parameters_register (CfRegistrar *registrar, GError **error)
+{
+  return cf_registrar_add_parameters (registrar, parameters, error);
+}
+
+static void
+fetch_resolve (CfCommandCall *call, Fetch *self)
+{
+  CfView *view = cf_call_get_session (call)->view;
+  g_autoptr (CfUidSet) all = NULL;
+  g_autoptr (CfUidSet) some = NULL;
+  gpointer partial;
+
+  if (!cf_call_lookup_parameter (call, "PARTIAL", &partial)) {
+    self->uids = self->changed_since == 0
+                     ? cf_message_set_resolve (&self->set, view)
+                     : cf_message_set_resolve_changed (&self->set, view, self->changed_since);
+    return;
+  }
+  /* CHANGEDSINCE looks at what PARTIAL leaves (RFC 9394, 3.4). */
+  all = cf_message_set_resolve (&self->set, view);
+  some = cf_partial_apply (partial, all);
+  if (self->changed_since == 0) {
+    self->uids = g_steal_pointer (&some);
+  } else {
+    g_autoptr (CfUidSet) changed = cf_view_dup_changed (view, self->changed_since);
+
+    self->uids = cf_uid_set_intersect (some, changed);
+  }
 }
 
 static gboolean
@@ -248,7 +289,7 @@ fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
     return FALSE;
   if (!cf_input_end (input, error) || !fetch_take_modifiers (call, self, at_set, error))
     return FALSE;
-  fetch_resolve (cf_call_get_session (call), self);
+  fetch_resolve (call, self);
   return fetch_order_items (call, self, error);
 }
 

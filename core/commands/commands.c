@@ -111,6 +111,7 @@ cf_commands_register (CfRegistrar *registrar, GError **error)
   return cf_registrar_add_commands (registrar, commands, error)
          && cf_registrar_add_capabilities (registrar, capabilities, error)
          && cf_create_parameters_register (registrar, error) && cf_status_items_register (registrar, error)
-         && cf_fetch_items_register (registrar, error) && cf_binary_items_register (registrar, error)
-         && cf_condstore_register (registrar, error) && cf_qresync_register (registrar, error);
+         && cf_fetch_items_register (registrar, error) && cf_fetch_parameters_register (registrar, error)
+         && cf_binary_items_register (registrar, error) && cf_condstore_register (registrar, error)
+         && cf_qresync_register (registrar, error);
 }

@@ -30,6 +30,7 @@ cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfIn
   call->command = command;
   call->tag = g_strdup (tag);
   call->input = input;
+  call->arguments = cf_input_mark (input);
   return call;
 }
 
@@ -86,6 +87,12 @@ gboolean
 cf_call_is_uid (CfCommandCall *call)
 {
   return g_str_has_prefix (call->command->name, "UID ");
+}
+
+const char *
+cf_call_get_tag (CfCommandCall *call)
+{
+  return call->tag;
 }
 
 gpointer
@@ -178,6 +185,8 @@ cf_call_parse_parameters (CfCommandCall *call, guint kind, GError **error)
 {
   if (!cf_input_expect (call->input, '(', error))
     return FALSE;
+  if (kind != CF_PARAMETER_COMMAND && cf_input_skip (call->input, ')'))
+    return TRUE;
   do {
     if (!call_parse_parameter (call, kind, error))
       return FALSE;

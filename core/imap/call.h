@@ -14,6 +14,7 @@ struct _CfCommandCall {
   const CfCommand *command;
   char *tag;
   CfInput *input;
+  CfInputMark arguments; /* where they begin */
   gpointer state;
   GDestroyNotify free_state;
   GHashTable *parameters; /* name -> Parameter; NULL: none */

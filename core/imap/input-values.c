@@ -289,13 +289,18 @@ values_seq_number (CfInput *input, guint32 star, guint32 *out_number, GError **e
   return *out_number != 0 || values_fail (error, "0 is no message");
 }
 
+/* @out_saved: whether "$" ends it; NULL: not allowed. */
 static gboolean
-values_seq_ranges (CfInput *input, guint32 star, GArray *ranges, GError **error)
+values_seq_ranges (CfInput *input, guint32 star, GArray *ranges, gboolean *out_saved, GError **error)
 {
   do {
     CfUidRange range;
     guint32 other;
 
+    if (out_saved != NULL && cf_input_skip (input, '$')) {
+      *out_saved = TRUE;
+      return TRUE;
+    }
     if (!values_seq_number (input, star, &range.first, error))
       return FALSE;
     other = range.first;
@@ -320,11 +325,19 @@ values_compare_ranges (const void *a, const void *b)
 gboolean
 cf_input_sequence_set (CfInput *input, guint32 star, CfUidSet **out_set, GError **error)
 {
+  return cf_input_sequence_set_saved (input, star, out_set, NULL, error);
+}
+
+gboolean
+cf_input_sequence_set_saved (CfInput *input, guint32 star, CfUidSet **out_set, gboolean *out_saved,
+                             GError **error)
+{
   CfInputMark mark = cf_input_mark (input);
   g_autoptr (GArray) ranges = g_array_new (FALSE, FALSE, sizeof (CfUidRange));
+  gboolean saved = FALSE;
   CfUidSet *set;
 
-  if (!values_seq_ranges (input, star, ranges, error)) {
+  if (!values_seq_ranges (input, star, ranges, out_saved != NULL ? &saved : NULL, error)) {
     cf_input_reset (input, mark);
     return FALSE;
   }
@@ -337,6 +350,8 @@ cf_input_sequence_set (CfInput *input, guint32 star, CfUidSet **out_set, GError 
 
     cf_uid_set_add_range (set, range.first, range.last);
   }
+  if (out_saved != NULL)
+    *out_saved = saved;
   *out_set = set;
   return TRUE;
 }

@@ -72,6 +72,10 @@ gboolean cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **o
  * with "*" adds nothing, so that the set may be empty, which it never is otherwise. CF_ERROR_BAD: 0, more
  * than 32 bits, or not a sequence-set. */
 gboolean cf_input_sequence_set (CfInput *input, guint32 star, CfUidSet **out_set, GError **error);
+/* The same with RFC 5182's "$", alone or as the last of the set; *@out_saved says whether it is there. The set
+ * has the rest, and may be empty. */
+gboolean cf_input_sequence_set_saved (CfInput *input, guint32 star, CfUidSet **out_set, gboolean *out_saved,
+                                      GError **error);
 
 /* A sequence-set of message sequence numbers, whatever the command, as cf_input_messages(), but that numbers
  * beyond the last message name none: how SEARCH takes one. */

@@ -1,6 +1,8 @@
 /* core/imap/message-set.c - resolving a sequence-set against the session's view (coffer/session.h). */
 #include "imap/message-set.h"
 
+#include "imap/search-result.h"
+
 /* The UIDs of messages with sequence numbers @range; those beyond the last name none. */
 static void
 set_add_numbers (CfView *view, CfUidRange range, CfUidSet *uids)
@@ -41,6 +43,7 @@ void
 cf_message_set_clear (CfMessageSet *set)
 {
   g_clear_pointer (&set->numbers, cf_uid_set_free);
+  g_clear_pointer (&set->saved, cf_uid_set_free);
 }
 
 gboolean
@@ -52,10 +55,11 @@ cf_input_message_set (CfInput *input, CfCommandCall *call, gboolean by_uid, CfMe
   CfMessageSet set = { .by_uid = by_uid || cf_call_is_uid (call) };
   guint32 star = exists;
   gsize n;
+  gboolean saved;
 
   if (set.by_uid && exists > 0)
     star = cf_view_get_row (view, exists)->uid;
-  if (!cf_input_sequence_set (input, star, &set.numbers, error))
+  if (!cf_input_sequence_set_saved (input, star, &set.numbers, &saved, error))
     return FALSE;
   n = cf_uid_set_get_n_ranges (set.numbers);
   if (!set.by_uid && n > 0 && cf_uid_set_get_range (set.numbers, n - 1).last > exists) {
@@ -64,6 +68,8 @@ cf_input_message_set (CfInput *input, CfCommandCall *call, gboolean by_uid, CfMe
     cf_message_set_clear (&set);
     return FALSE;
   }
+  if (saved)
+    set.saved = cf_search_result_dup (cf_call_get_session (call));
   *out_set = set;
   return TRUE;
 }
@@ -81,6 +87,8 @@ cf_message_set_resolve (const CfMessageSet *set, CfView *view)
     else
       set_add_numbers (view, range, uids);
   }
+  if (set->saved != NULL)
+    cf_uid_set_add_set (uids, set->saved);
   return uids;
 }
 
@@ -92,12 +100,15 @@ cf_message_set_resolve_changed (const CfMessageSet *set, CfView *view, guint64 m
   CfUidIter iter = { 0 };
   guint32 uid;
 
-  if (set->by_uid)
-    return cf_uid_set_intersect (changed, set->numbers);
-  uids = cf_uid_set_new ();
-  while (cf_uid_set_next (changed, &iter, &uid))
+  uids = set->by_uid ? cf_uid_set_intersect (changed, set->numbers) : cf_uid_set_new ();
+  while (!set->by_uid && cf_uid_set_next (changed, &iter, &uid))
     if (cf_uid_set_contains (set->numbers, cf_view_lookup_seq (view, uid)))
       cf_uid_set_add (uids, uid);
+  if (set->saved != NULL) {
+    g_autoptr (CfUidSet) saved = cf_uid_set_intersect (changed, set->saved);
+
+    cf_uid_set_add_set (uids, saved);
+  }
   return uids;
 }
 
@@ -118,12 +129,18 @@ cf_input_message_numbers (CfInput *input, CfCommandCall *call, CfUidSet **out_ui
   CfView *view = cf_call_get_session (call)->view;
   g_autoptr (CfUidSet) set = NULL;
   CfUidSet *uids;
+  gboolean saved;
 
-  if (!cf_input_sequence_set (input, cf_view_get_exists (view), &set, error))
+  if (!cf_input_sequence_set_saved (input, cf_view_get_exists (view), &set, &saved, error))
     return FALSE;
   uids = cf_uid_set_new ();
   for (gsize i = 0; i < cf_uid_set_get_n_ranges (set); i++)
     set_add_numbers (view, cf_uid_set_get_range (set, i), uids);
+  if (saved) {
+    g_autoptr (CfUidSet) more = cf_search_result_dup (cf_call_get_session (call));
+
+    cf_uid_set_add_set (uids, more);
+  }
   *out_uids = uids;
   return TRUE;
 }

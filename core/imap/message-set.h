@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct {
   CfUidSet *numbers; /* "*" has been replaced; NULL: not read */
   gboolean by_uid;   /* they are UIDs; else sequence numbers, all of which exist */
+  CfUidSet *saved;   /* the UIDs that "$" adds; NULL: it is not named */
 } CfMessageSet;
 
 /* As cf_input_messages(). The caller clears it. */

@@ -60,6 +60,8 @@ status_of (gint code)
     return (Status){ "NO", "USEATTR" };
   case CF_ERROR_HASCHILDREN:
     return (Status){ "NO", "HASCHILDREN" };
+  case CF_ERROR_NOTSAVED:
+    return (Status){ "NO", "NOTSAVED" };
   case CF_ERROR_SERVERBUG:
   case CF_ERROR_CONTENT_GONE:
     break;

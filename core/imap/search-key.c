@@ -75,7 +75,7 @@ cf_call_parse_search_key (CfCommandCall *call, CfInput *input, GError **error)
   call->search_depth++;
   if (next == '(')
     node = search_key_read_group (call, input, error);
-  else if (next == '*' || g_ascii_isdigit (next))
+  else if (next == '*' || next == '$' || g_ascii_isdigit (next))
     node = search_key_read_set (call, input, error);
   else
     node = search_key_read_named (call, input, error);

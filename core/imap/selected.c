@@ -3,6 +3,7 @@
 
 #include "imap/modseq.h"
 #include "imap/output.h"
+#include "imap/search-result.h"
 
 gboolean
 cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfResyncQuery *resync,
@@ -37,6 +38,7 @@ cf_selected_close (CfSession *session)
   g_clear_pointer (&session->view, cf_view_free);
   g_clear_pointer (&session->mailbox, cf_mailbox_release);
   g_clear_pointer (&session->mailbox_name, g_free);
+  cf_search_result_clear (session);
   session->read_only = FALSE;
   session->demote_at = 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "imap/modseq.h"
 #include "imap/output.h"
+#include "imap/search-result.h"
 #include "imap/selected.h"
 #include "imap/session-private.h"
 #include "imap/trace.h"
@@ -79,6 +80,7 @@ cf_session_finish_late (CfSession *session, CfMailbox *mailbox, CfAccountId acco
   if (call->error == NULL) /* it failed in something that it can do without */
     g_set_error_literal (&call->error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
   cf_session_log_error (session, call->command->name, call->error);
+  cf_search_result_fail (call, call->error);
   cf_modseq_settle (session, call);
   cf_session_flush (session);
   /* The client believes that nothing has changed. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "imap/modseq.h"
 #include "imap/output.h"
+#include "imap/search-result.h"
 #include "imap/response.h"
 #include "imap/selected.h"
 #include "imap/session-private.h"
@@ -245,14 +246,18 @@ session_begin (CfSession *session)
     g_set_error (&error, CF_ERROR, CF_ERROR_BAD, "Unknown command");
   else if ((command->states & cf_session_get_state (session)) == 0)
     g_set_error (&error, CF_ERROR, CF_ERROR_BAD, "%s is not allowed in this state", name);
-  else
-    cf_registry_run_hooks (&hook, &error);
   if (error != NULL) {
     session_reject (session, tag, error);
     return;
   }
-  session->demote_at = 0;
   session->call = cf_call_new (session, command, tag, g_steal_pointer (&input));
+  if (!cf_registry_run_hooks (&hook, &error)) {
+    cf_search_result_fail (session->call, error);
+    session_reject (session, tag, error);
+    g_clear_pointer (&session->call, cf_call_free);
+    return;
+  }
+  session->demote_at = 0;
   /* What others have done until now counts, whether this client was told or not: EXPUNGE takes what has
      \Deleted by now, FETCH sets \Seen where it is missing by now. */
   if (session->view != NULL)
@@ -370,6 +375,7 @@ session_finish (CfSession *session)
   g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
   if (call->error != NULL) {
     cf_session_log_error (session, call->command->name, call->error);
+    cf_search_result_fail (call, call->error);
     session_finish_error (session, call);
   } else {
     session_finish_ok (session, call);

@@ -46,6 +46,7 @@ struct _CfSession {
   guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
   CfModseqState modseq;
+  CfUidSet *saved; /* "$" (search-result.h); NULL: empty */
 
   gint64 autologout_at;  /* monotonic microseconds */
   gint64 demote_at;      /* when the view of an idle session gives its snapshot back; 0: never */

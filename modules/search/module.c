@@ -1,17 +1,21 @@
-/* modules/search/module.c - SEARCH and UID SEARCH (RFC 3501, 6.4.4): the command and what the module
- * registers.
+/* modules/search/module.c - SEARCH and UID SEARCH (RFC 3501, 6.4.4; RFC 4731): the command and what the
+ * module registers.
  *
- * What is found is search.c's, what the keys mean keys.c's. Here the command is read and its answer written.
+ * What is found is search.c's, what the keys mean keys.c's, what is answered response.c's. Here the command
+ * is read, and what it found is kept where it asks for that.
  */
 #include <coffer/module.h>
 
 #include "keys.h"
+#include "response.h"
+#include "save-date.h"
 #include "search.h"
+#include "within.h"
 
 typedef struct {
+  SearchReturn options;
   Search *search;
-  gboolean responding;
-  CfUidIter iter; /* of the response */
+  SearchResponse *response; /* NULL: the search is under way */
 } Command;
 
 static void
@@ -19,6 +23,7 @@ command_free (gpointer data)
 {
   Command *self = data;
 
+  search_response_free (self->response);
   search_free (self->search);
   g_free (self);
 }
@@ -30,7 +35,7 @@ command_parse (CfCommandCall *call, Command *self, GError **error)
   g_autofree char *charset = NULL;
   g_autoptr (CfSearchNode) tree = NULL;
 
-  if (!cf_input_space (input, error))
+  if (!cf_input_space (input, error) || !search_return_parse (call, &self->options, error))
     return FALSE;
   if (cf_input_skip_word (input, "CHARSET")
       && (!cf_input_space (input, error) || !cf_input_astring (input, &charset, error)
@@ -43,42 +48,18 @@ command_parse (CfCommandCall *call, Command *self, GError **error)
   return self->search != NULL;
 }
 
-/* " (MODSEQ 12)" behind the numbers, if there are any. */
-static void
-command_respond_modseq (CfCommandCall *call, Command *self)
+/* The search is over: what it found becomes "$", if that was asked for, and then the answer. */
+static gboolean
+command_take (CfCommandCall *call, Command *self, GError **error)
 {
-  guint64 modseq;
+  const CfUidSet *found = search_get_uids (self->search);
 
-  if (!search_has_modseq (self->search))
-    return;
-  modseq = search_get_highest_modseq (cf_call_get_session (call), search_get_uids (self->search));
-  if (modseq > 0)
-    cf_output_printf (cf_call_get_output (call), " (MODSEQ %" G_GUINT64_FORMAT ")", modseq);
-}
-
-/* As many numbers as the output takes. */
-static CfRun
-command_respond (CfCommandCall *call, Command *self)
-{
-  CfSession *session = cf_call_get_session (call);
-  CfOutput *output = cf_call_get_output (call);
-  gboolean by_uid = cf_call_is_uid (call);
-  guint32 uid;
-
-  if (!self->responding)
-    cf_output_text (output, "* SEARCH");
-  self->responding = TRUE;
-  while (!cf_call_is_output_full (call)) {
-    if (!cf_uid_set_next (search_get_uids (self->search), &self->iter, &uid)) {
-      command_respond_modseq (call, self);
-      cf_output_text (output, "\r\n");
-      return CF_RUN_DONE;
-    }
-    guint32 number = by_uid ? uid : cf_session_lookup_seq (session, uid);
-    if (number != 0)
-      cf_output_printf (output, " %u", number);
-  }
-  return CF_RUN_MORE;
+  if ((self->options.options & SEARCH_RETURN_SAVE) != 0
+      && !cf_session_save_search (cf_call_get_session (call), search_return_select (&self->options, found),
+                                  error))
+    return FALSE;
+  self->response = search_response_new (&self->options, found, search_has_modseq (self->search));
+  return TRUE;
 }
 
 static CfRun
@@ -93,12 +74,14 @@ cmd_search (CfCommandCall *call, GError **error)
     if (!command_parse (call, self, error))
       return CF_RUN_ERROR;
   }
-  if (!self->responding) {
+  if (self->response == NULL) {
     run = search_run (self->search, call, error);
     if (run != CF_RUN_DONE)
       return run;
+    if (!command_take (call, self, error))
+      return CF_RUN_ERROR;
   }
-  return command_respond (call, self);
+  return search_response_run (self->response, call);
 }
 
 static const CfCommand commands[] = {
@@ -106,10 +89,20 @@ static const CfCommand commands[] = {
   { "UID SEARCH", CF_STATE_SELECTED, CF_COMMAND_HEAVY, cmd_search },
 };
 
+/* PARTIAL's other half, UID FETCH, is core's own. */
+static const CfCapability capabilities[] = {
+  { "ESEARCH", CF_STATE_LOGGED_IN },
+  { "SEARCHRES", CF_STATE_LOGGED_IN },
+  { "PARTIAL", CF_STATE_LOGGED_IN },
+};
+
 static gboolean
 search_init (CfRegistrar *registrar, GError **error)
 {
-  return cf_registrar_add_commands (registrar, commands, error) && search_keys_register (registrar, error);
+  return cf_registrar_add_commands (registrar, commands, error) && search_keys_register (registrar, error)
+         && search_return_register (registrar, error)
+         && cf_registrar_add_capabilities (registrar, capabilities, error)
+         && search_within_register (registrar, error) && search_save_date_register (registrar, error);
 }
 
-CF_MODULE_DEFINE (search, .summary = "SEARCH and UID SEARCH (RFC 3501)", .init = search_init)
+CF_MODULE_DEFINE (search, .summary = "SEARCH and UID SEARCH (RFC 3501, RFC 4731)", .init = search_init)

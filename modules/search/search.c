@@ -153,23 +153,6 @@ search_has_modseq (const Search *search)
   return node_has_modseq (search->tree);
 }
 
-guint64
-search_get_highest_modseq (CfSession *session, const CfUidSet *uids)
-{
-  CfUidIter iter = { 0 };
-  guint64 highest = 0;
-  guint32 uid;
-
-  while (cf_uid_set_next (uids, &iter, &uid)) {
-    guint32 seq = cf_session_lookup_seq (session, uid);
-    const CfIndexRow *row = seq != 0 ? cf_session_get_row (session, seq) : NULL;
-
-    if (row != NULL)
-      highest = MAX (highest, row->modseq);
-  }
-  return highest;
-}
-
 /* What is known of @uid without asking. FALSE: it is not in the view. */
 static gboolean
 search_get_subject (CfSession *session, guint32 uid, SearchSubject *out_subject)

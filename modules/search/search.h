@@ -28,10 +28,7 @@ CfRun search_run (Search *search, CfCommandCall *call, GError **error);
 
 /* The UIDs that match; after CF_RUN_DONE. Borrowed. */
 const CfUidSet *search_get_uids (const Search *search);
-
 /* The search asks for MODSEQs, so the answer has the highest of what it names (RFC 7162, 3.1.5, 3.1.10). */
 gboolean search_has_modseq (const Search *search);
-/* The highest MODSEQ of @uids, as far as they are in the view; 0: none is. */
-guint64 search_get_highest_modseq (CfSession *session, const CfUidSet *uids);
 
 #endif

@@ -247,6 +247,7 @@ try_numbers (CfInput *input, CfInputMark mark)
   g_autoptr (GError) error = NULL;
   g_autoptr (CfUidSet) set = NULL;
   guint64 large;
+  CfPartial partial;
   guint32 number;
   gint64 time;
   gint32 day;
@@ -265,6 +266,10 @@ try_numbers (CfInput *input, CfInputMark mark)
   } else {
     check_failure (input, mark, FALSE, &error);
   }
+  if (cf_input_partial (input, &partial, &error))
+    cf_input_reset (input, mark);
+  else
+    check_failure (input, mark, FALSE, &error);
   if (cf_input_sequence_set (input, 17, &set, &error)) {
     g_autofree char *text = cf_uid_set_to_string (set);
     g_autoptr (CfUidSet) again = cf_uid_set_from_string (text, &error);

@@ -163,6 +163,21 @@ class Faults:
             self.recover(client)
             client.ok('STORE 1 +FLAGS (x)')
 
+    def saved_search(self):
+        """A search that was to be saved and cannot be carried out leaves nothing saved (RFC 5182, 2.1)."""
+        _, client = self.set_up()
+        with client:
+            for command in ('SEARCH RETURN (SAVE) BODY words', 'UID SEARCH RETURN (COUNT SAVE) $ BODY words'):
+                client.ok('SEARCH RETURN (SAVE) ALL')
+                self.fault('read unavailable 1 1')
+                assert client.command('SEARCH BODY words').status == 'NO'
+                self.recover(client)
+                assert client.ok('SEARCH $').lines() == [b'* SEARCH 1 2 3']
+                self.fault('read unavailable 1 1')
+                assert client.command(command).status == 'NO'
+                assert client.ok('FETCH $ FLAGS').lines() == []
+                self.recover(client)
+
     def no_connection(self):
         """A connection that cannot be made, or a probe that fails, is tried again."""
         _, client = self.set_up()
@@ -259,6 +274,7 @@ def cases(faults, build, backend):
                    lambda command=command: faults.refused('commit', 'done-unknown', command, unchanged=False))
     yield 'unavailable/account_lookup/LOGIN', faults.login
     yield 'store-is-away', faults.away
+    yield 'saved-search', faults.saved_search
     yield 'no-connection', faults.no_connection
     yield 'in-a-literal', lambda: faults.in_a_literal(LARGE)
     yield 'near-the-end-of-a-literal', lambda: faults.in_a_literal(SHORT_TAIL)

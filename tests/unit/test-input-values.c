@@ -75,6 +75,21 @@ read_any_set (CfInput *input, guint32 star, char **out_text, GError **error)
   return TRUE;
 }
 
+/* With "$" where it was read. */
+static gboolean
+read_set_saved (CfInput *input, char **out_text, GError **error)
+{
+  g_autoptr (CfUidSet) set = NULL;
+  g_autofree char *text = NULL;
+  gboolean saved;
+
+  if (!cf_input_sequence_set_saved (input, 10, &set, &saved, error))
+    return FALSE;
+  text = cf_uid_set_to_string (set);
+  *out_text = g_strconcat (text, saved ? "$" : "", NULL);
+  return TRUE;
+}
+
 static gboolean
 read_set (CfInput *input, char **out_text, GError **error)
 {
@@ -230,6 +245,12 @@ static const Row sets[] = {
   { read_set, "1:2:3", "1:2", 2 },
   { read_set, "a", NULL, BAD },
   { read_set, "$", NULL, BAD },
+  { read_set_saved, "$", "$", 0 },
+  { read_set_saved, "2:3 x", "2:3", 2 },
+  { read_set_saved, "1,*,$ x", "1,10$", 2 },
+  { read_set_saved, "$,1", "$", 2 },
+  { read_set_saved, "$:5", "$", 2 },
+  { read_set_saved, "1:$", NULL, BAD },
   { read_set, "-1", NULL, BAD },
   { read_set, "", NULL, BAD },
 };
@@ -321,8 +342,9 @@ test_random (void)
 {
   static const Reader readers[] = { cf_input_mailbox, cf_input_list_mailbox, read_flags,  read_bare_flags,
                                     read_date,        read_date_time,        read_set,    cf_input_atom,
-                                    cf_input_name,    cf_input_astring,      read_create, cf_input_string };
-  static const char octets[] = "\"\\(){}*%],:-+&0123456789 JanSeAOk\303\251\r\t";
+                                    cf_input_name,    cf_input_astring,      read_create, cf_input_string,
+                                    read_set_saved };
+  static const char octets[] = "\"$\\(){}*%],:-+&0123456789 JanSeAOk\303\251\r\t";
   g_autoptr (GRand) rand = g_rand_new_with_seed (5);
 
   for (guint i = 0; i < 100000; i++) {

@@ -56,6 +56,8 @@ static const Command commands[] = {
   { "SEARCH", FALSE, "a SEARCH OR (BODY {6}\n FROM SECRET) SEEN",
     "a SEARCH OR (BODY {6}|<6 octets>| FROM <6 octets>) SEEN" },
   { "SEARCH", FALSE, "a SEARCH CHARSET UTF-8 TO {2}\n", "a SEARCH CHARSET UTF-8 TO {2}|<2 octets>|" },
+  { "SEARCH", FALSE, "a SEARCH RETURN (PARTIAL -1:-5 SAVE) YOUNGER 5 SAVEDON 1-Feb-2026 $",
+    "a SEARCH RETURN (PARTIAL -1:-5 SAVE) YOUNGER 5 SAVEDON 1-Feb-2026 $" },
   { "SEARCH", FALSE, "a SEARCH FUZZY SECRET SEEN", "a SEARCH <5 octets> <6 octets> SEEN" },
   { "SEARCH", FALSE, "a SEARCH SINCE \"SECRET\" SECRET", "a SEARCH SINCE <8 octets> <6 octets>" },
   { "SEARCH", FALSE, "a SEARCH \"SECRET\" SECRET", "a SEARCH <8 octets> <6 octets>" },

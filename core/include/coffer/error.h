@@ -46,6 +46,7 @@ typedef enum {
   CF_ERROR_UNKNOWN_CTE,          /* UNKNOWN-CTE (RFC 3516, 4.3) */
   CF_ERROR_USEATTR,              /* special-use attribute refused (RFC 6154, 3) */
   CF_ERROR_HASCHILDREN,          /* a mailbox with children cannot do that (RFC 9051, 7.1) */
+  CF_ERROR_NOTSAVED,             /* SEARCH's result cannot be kept for "$" (RFC 5182, 2.5) */
 
   /* Between core and a store; a client sees SERVERBUG if one ever reaches it. */
   CF_ERROR_CONTENT_GONE,  /* an object named by a batch no longer exists: put it again and retry */

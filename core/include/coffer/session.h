@@ -26,6 +26,8 @@ CF_API CfInput *cf_call_get_input (CfCommandCall *call);
 CF_API CfOutput *cf_call_get_output (CfCommandCall *call);
 /* Begun with "UID "? */
 CF_API gboolean cf_call_is_uid (CfCommandCall *call);
+/* Borrowed. It needs no escaping in a quoted string. */
+CF_API const char *cf_call_get_tag (CfCommandCall *call);
 /* The command's own state between calls of run; NULL at the first. Freed with the call. */
 CF_API gpointer cf_call_get_state (CfCommandCall *call);
 CF_API void cf_call_set_state (CfCommandCall *call, gpointer state, GDestroyNotify free_state);
@@ -35,7 +37,8 @@ CF_API void cf_call_set_ok (CfCommandCall *call, const char *format, ...) G_GNUC
 CF_API void cf_call_set_parameter (CfCommandCall *call, const char *name, gpointer value,
                                    GDestroyNotify free_value);
 CF_API gboolean cf_call_lookup_parameter (CfCommandCall *call, const char *name, gpointer *out_value);
-/* Reads "(NAME args NAME ...)" of @kind for this command through the registered parameters. */
+/* Reads "(NAME args NAME ...)" of @kind for this command through the registered parameters. Return and
+ * selection options may be none at all: "()". */
 CF_API gboolean cf_call_parse_parameters (CfCommandCall *call, guint kind, GError **error);
 
 /* The permit to call the store in this step. Call it before the first cf_store_ function of a step. FALSE:
@@ -81,6 +84,10 @@ CF_API guint32 cf_session_lookup_seq (CfSession *session, guint32 uid);
 CF_API gboolean cf_session_is_recent (CfSession *session, guint32 uid);
 /* Expunged, but not yet told to the client. */
 CF_API gboolean cf_session_is_ghost (CfSession *session, guint32 uid);
+/* Makes @uids, which it takes over, what "$" stands for until the mailbox is left (RFC 5182). FALSE with
+ * CF_ERROR_NOTSAVED: they are too many; "$" is empty then. Core empties it where a command with the return
+ * option SAVE fails. */
+CF_API gboolean cf_session_save_search (CfSession *session, CfUidSet *uids, GError **error);
 
 /* ---- Reading arguments ------------------------------------------------------------------------------- *
  *
@@ -129,9 +136,19 @@ CF_API gboolean cf_input_literal (CfInput *input, CfSource **out_source, gboolea
                                   GError **error);
 /* A sequence-set, resolved against the session's view to the UIDs of messages in it: by UID where the command
  * began with "UID " or @by_uid, else by sequence number (a number beyond the last message is CF_ERROR_BAD).
- * "*" is the last message. "$" is not read here. */
+ * "*" is the last message, "$" what cf_session_save_search() kept. */
 CF_API gboolean cf_input_messages (CfInput *input, CfCommandCall *call, gboolean by_uid, CfUidSet **out_uids,
                                    GError **error);
+
+/* partial-range (RFC 9394, 4): from the @first to the @last of something in order, or from the @last to the
+ * @first. They count from 1, at its beginning or, with @from_end, at its end ("-1:-100"). */
+typedef struct {
+  gboolean from_end;
+  guint32 first, last;
+} CfPartial;
+CF_API gboolean cf_input_partial (CfInput *input, CfPartial *out_partial, GError **error);
+/* The members of @set in that range; a range beyond them names none. The caller frees. */
+CF_API CfUidSet *cf_partial_apply (const CfPartial *partial, const CfUidSet *set);
 
 /* ---- Reading search keys (RFC 3501, 6.4.4) ------------------------------------------------------------ *
  *
