@@ -17,6 +17,7 @@
 #include "module/settings.h"
 #include "net/net.h"
 #include "server-checks.h"
+#include "store/login-audit.h"
 #include "store/service.h"
 #include "store/upkeep.h"
 #include "system.h"
@@ -283,6 +284,7 @@ open_store (CfServer *server, GError **error)
   if (!cf_store_service_watch (error))
     return FALSE;
   cf_upkeep_start ();
+  cf_login_audit_start ();
   return TRUE;
 }
 
@@ -294,6 +296,7 @@ stop_calls (void)
   if (!cf_store_service_is_open ())
     return;
   cf_upkeep_stop ();
+  cf_login_audit_stop ();
   cf_store_service_unwatch (); /* a thread of the store's may be telling what changed elsewhere */
 }
 

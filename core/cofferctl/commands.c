@@ -117,6 +117,8 @@ const CtlCommand ctl_commands[] = {
     "  sessions              of clients that are logged in now\n"
     "  accounts              that have such a session\n"
     "  logins_refused        beyond connections_per_account\n"
+    "  logins_to_note        that wait to be written into a store that keeps an audit of them\n"
+    "  logins_not_noted      that never were, as the store was away for too long\n"
     "  tls_failures          handshakes that did not succeed\n"
     "  octets_in, octets_out of the protocols, without TLS's own\n"
     "  store_calls           calls of the message store\n"

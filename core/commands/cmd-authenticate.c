@@ -111,6 +111,7 @@ authenticate_parse (CfCommandCall *call, Authenticate *self, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "The server speaks first in this mechanism");
     return FALSE;
   }
+  self->hold.mechanism = mechanism->name;
   self->exchange = self->class->start (call->session, mechanism->name, error);
   if (self->exchange == NULL)
     return FALSE;
@@ -135,7 +136,7 @@ authenticate_challenge (CfCommandCall *call, GBytes *challenge)
 static CfRun
 authenticate_succeed (CfCommandCall *call, Authenticate *self, GError **error)
 {
-  return cf_login_succeed (call, &self->identity, error) ? CF_RUN_DONE : CF_RUN_ERROR;
+  return cf_login_succeed (&self->hold, call, &self->identity, error) ? CF_RUN_DONE : CF_RUN_ERROR;
 }
 
 /* The attempt has had its turn: tells what came of it. */

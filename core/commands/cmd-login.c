@@ -57,7 +57,7 @@ login_decide (CfCommandCall *call, Login *login, GError **error)
 
   if (login_check (session, login, &identity, &login->hold.failure) != CF_AUTH_SUCCESS)
     result = cf_login_hold_fail (&login->hold, call, login->user, error);
-  else if (cf_login_succeed (call, &identity, error))
+  else if (cf_login_succeed (&login->hold, call, &identity, error))
     result = CF_RUN_DONE;
   cf_identity_clear (&identity);
   return result;
@@ -71,6 +71,7 @@ cmd_login (CfCommandCall *call, GError **error)
 
   if (login == NULL) {
     login = g_new0 (Login, 1);
+    login->hold.mechanism = "LOGIN";
     cf_call_set_state (call, login, login_free);
     if (!login_parse (call, login, error))
       return CF_RUN_ERROR;

@@ -3,6 +3,7 @@
 
 #include "imap/login-delay.h"
 #include "module/settings.h"
+#include "store/login-audit.h"
 
 static CfLoginDelay *delay;
 
@@ -29,6 +30,64 @@ login_get_peer (CfSession *session)
   return cf_conn_get_peer (session->conn)->address;
 }
 
+/* ---- Notes for the store ----------------------------------------------------------------------------- */
+
+/* @name: as sent, or NULL. */
+static void
+login_note (CfSession *session, const char *mechanism, const char *name, CfLoginOutcome outcome,
+            const char *reason)
+{
+  g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
+  CfLoginRecord record = { .struct_size = sizeof record,
+                           .outcome = outcome,
+                           .name = normal != NULL ? normal
+                                   : name != NULL ? name
+                                                  : "",
+                           .remote = login_get_peer (session),
+                           .mechanism = mechanism,
+                           .reason = reason };
+
+  cf_login_audit_note (&record);
+}
+
+/* An error that says nothing of credentials or account is no outcome: the store could not be asked, or what
+ * the client sent was no attempt. */
+static void
+login_note_failure (CfSession *session, const char *mechanism, const char *name, const GError *failure)
+{
+  switch (failure->code) {
+  case CF_ERROR_AUTHENTICATIONFAILED:
+    login_note (session, mechanism, name, CF_LOGIN_FAILED, NULL);
+    break;
+  case CF_ERROR_UNAVAILABLE:
+  case CF_ERROR_UNKNOWN:
+  case CF_ERROR_SERVERBUG:
+  case CF_ERROR_BAD:
+  case CF_ERROR_CLIENTBUG:
+    break;
+  default:
+    login_note (session, mechanism, name, CF_LOGIN_REFUSED, failure->message);
+    break;
+  }
+}
+
+/* @error: why a hook or a limit refused it; NULL: it has logged in. */
+static void
+login_note_identity (CfSession *session, const char *mechanism, const CfIdentity *identity,
+                     const GError *error)
+{
+  CfLoginRecord record = { .struct_size = sizeof record,
+                           .outcome = error != NULL ? CF_LOGIN_REFUSED : CF_LOGIN_OK,
+                           .account = identity->account,
+                           .name = identity->address,
+                           .remote = login_get_peer (session),
+                           .mechanism = mechanism,
+                           .actor = identity->actor,
+                           .reason = error != NULL ? error->message : NULL };
+
+  cf_login_audit_note (&record);
+}
+
 /* ---- Holding back ------------------------------------------------------------------------------------ */
 
 CfRun
@@ -37,10 +96,16 @@ cf_login_hold_begin (CfLoginHold *hold, CfCommandCall *call, const char *name)
   g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
   guint wait;
 
-  if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, &hold->failure))
+  if (!cf_login_delay_admit (delay, normal, login_get_peer (call->session), &wait, &hold->failure)) {
     wait = (guint) cf_settings_get ()->login_delay_max * 1000;
+    login_note_failure (call->session, hold->mechanism, name, hold->failure);
+  }
   if (wait == 0)
     return CF_RUN_DONE;
+  if (hold->failure == NULL) {
+    hold->waiting = call->session;
+    hold->name = g_strdup (name);
+  }
   cf_call_sleep (call, wait);
   return CF_RUN_WAIT;
 }
@@ -51,6 +116,7 @@ cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error)
   if (call->wake_at != 0 && !cf_call_has_slept (call))
     return CF_RUN_WAIT;
   call->wake_at = 0;
+  hold->waiting = NULL;
   if (hold->failure == NULL)
     return CF_RUN_DONE;
   g_propagate_error (error, g_steal_pointer (&hold->failure));
@@ -63,6 +129,7 @@ cf_login_hold_fail (CfLoginHold *hold, CfCommandCall *call, const char *name, GE
   g_autofree char *normal = name != NULL ? cf_address_normalise (name) : NULL;
   guint wait = 0;
 
+  login_note_failure (call->session, hold->mechanism, name, hold->failure);
   if (g_error_matches (hold->failure, CF_ERROR, CF_ERROR_AUTHENTICATIONFAILED))
     wait = cf_login_delay_charge (delay, normal, login_get_peer (call->session));
   if (wait > 0) {
@@ -73,23 +140,31 @@ cf_login_hold_fail (CfLoginHold *hold, CfCommandCall *call, const char *name, GE
   return CF_RUN_ERROR;
 }
 
+/* Who guesses may hang up as soon as it has to wait. */
 void
 cf_login_hold_clear (CfLoginHold *hold)
 {
+  if (hold->waiting != NULL)
+    login_note (hold->waiting, hold->mechanism, hold->name, CF_LOGIN_REFUSED,
+                "The connection ended before its turn");
+  g_free (hold->name);
   g_clear_error (&hold->failure);
 }
 
 /* ---- The end ----------------------------------------------------------------------------------------- */
 
 gboolean
-cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error)
+cf_login_succeed (CfLoginHold *hold, CfCommandCall *call, CfIdentity *identity, GError **error)
 {
   CfSession *session = call->session;
   g_autofree char *capabilities = NULL;
 
   cf_login_delay_clear (delay, identity->address, login_get_peer (session));
-  if (!cf_session_login (session, identity, error))
+  if (!cf_session_login (session, identity, error)) {
+    login_note_identity (session, hold->mechanism, identity, *error);
     return FALSE;
+  }
+  login_note_identity (session, hold->mechanism, &session->identity, NULL);
   capabilities = cf_session_dup_capabilities (session);
   cf_call_set_ok (call, "[CAPABILITY %s] Logged in", capabilities);
   return TRUE;

@@ -11,9 +11,14 @@ void cf_login_init (void);
 void cf_login_shutdown (void);
 
 /* What a command that checks credentials is held back for: its turn to look at them, then the answer that
- * they are wrong. Zero at first. The functions return CF_RUN_DONE: go on; or what run is to return. */
+ * they are wrong. Zero at first but for the mechanism. The functions return CF_RUN_DONE: go on; or what run
+ * is to return. What becomes of the attempt is noted for the store (store/login-audit.h) when it is known,
+ * which may be long before it is told. */
 typedef struct {
-  GError *failure; /* known, and not told yet; NULL: none */
+  const char *mechanism; /* "LOGIN", "SCRAM-SHA-256"; static */
+  GError *failure;       /* known, and not told yet; NULL: none */
+  CfSession *waiting;    /* not NULL: for its turn */
+  char *name;            /* ... of this address, or NULL */
 } CfLoginHold;
 
 /* Before the credentials of @name (as sent; NULL: not known) are looked at, or where that is when the name
@@ -22,14 +27,15 @@ typedef struct {
 CfRun cf_login_hold_begin (CfLoginHold *hold, CfCommandCall *call, const char *name);
 /* At the beginning of every further step. ERROR: the failure, whose time has come. */
 CfRun cf_login_hold_resume (CfLoginHold *hold, CfCommandCall *call, GError **error);
-/* hold->failure says what was wrong with the credentials of @name (NULL: not known): counts it if it is
- * CF_ERROR_AUTHENTICATIONFAILED. WAIT: it is answered later. ERROR: now. */
+/* hold->failure says what was wrong with the credentials of @name (as sent; NULL: not known): counts it if it
+ * is CF_ERROR_AUTHENTICATIONFAILED. WAIT: it is answered later. ERROR: now. */
 CfRun cf_login_hold_fail (CfLoginHold *hold, CfCommandCall *call, const char *name, GError **error);
+/* While the session is there. */
 void cf_login_hold_clear (CfLoginHold *hold);
 
-/* The credentials are right: logs in with @identity (emptied) and sets the tagged OK. FALSE: a hook
- * refused. */
-gboolean cf_login_succeed (CfCommandCall *call, CfIdentity *identity, GError **error);
+/* The credentials are right: logs in with @identity (emptied) and sets the tagged OK. FALSE: a hook refused,
+ * or the account has too many sessions. */
+gboolean cf_login_succeed (CfLoginHold *hold, CfCommandCall *call, CfIdentity *identity, GError **error);
 
 /* Row @i of @class, whatever size the module knows it by; borrowed. */
 const CfMechanism *cf_login_get_mechanism (const CfAuthenticationClass *class, guint i);

@@ -9,6 +9,7 @@
 #include "control/private.h"
 #include "imap/login-limit.h"
 #include "module/registry.h"
+#include "store/login-audit.h"
 
 /* Not a session: another cofferctl's connection that acts for no account. */
 static gboolean
@@ -134,10 +135,12 @@ gboolean
 cf_control_stats (CfControl *control, char **args, GError **error)
 {
   CfTallyCounters logins;
+  CfLoginQueueCounters notes;
   CfNetCounters net;
 
   cf_net_get_counters (cf_conn_get_net (control->conn), &net);
   cf_login_limit_get_counters (&logins);
+  cf_login_audit_get_counters (&notes);
   reply_number (control, "connections_open", net.open);
   reply_number (control, "connections_accepted", net.accepted);
   reply_number (control, "connections_refused", net.refused);
@@ -146,6 +149,8 @@ cf_control_stats (CfControl *control, char **args, GError **error)
   reply_number (control, "sessions", logins.entries);
   reply_number (control, "accounts", logins.keys);
   reply_number (control, "logins_refused", logins.refused);
+  reply_number (control, "logins_to_note", notes.waiting);
+  reply_number (control, "logins_not_noted", notes.dropped);
   reply_number (control, "tls_failures", net.tls_failures);
   reply_number (control, "octets_in", net.bytes_in);
   reply_number (control, "octets_out", net.bytes_out);

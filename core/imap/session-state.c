@@ -62,7 +62,8 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
   memset (identity, 0, sizeof *identity);
   hook.account = session->identity.account;
   if (!cf_registry_run_hooks (&hook, error)) {
-    cf_identity_clear (&session->identity);
+    *identity = session->identity;
+    memset (&session->identity, 0, sizeof session->identity);
     cf_login_limit_leave (g_steal_pointer (&session->counted));
     return FALSE;
   }

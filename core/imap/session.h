@@ -79,7 +79,7 @@ CfStates cf_session_get_state (CfSession *session);
 gboolean cf_session_is_output_full (CfSession *session);
 
 /* After a successful login: takes over @identity's strings. FALSE: CF_HOOK_LOGIN vetoed, or the account has
- * as many sessions as it may (CF_ERROR_LIMIT). */
+ * as many sessions as it may (CF_ERROR_LIMIT); @identity is as it was. */
 gboolean cf_session_login (CfSession *session, CfIdentity *identity, GError **error);
 void cf_session_enable (CfSession *session, const char *capability);
 

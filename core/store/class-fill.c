@@ -227,6 +227,13 @@ fallback_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore
   return not_supported (error);
 }
 
+static gboolean
+fallback_note_logins (CfStoreConn *conn, const CfCall *call, guint n, const CfLoginRecord *const *records,
+                      GError **error)
+{
+  return not_supported (error);
+}
+
 /* ---- The table ---- */
 
 #define OPTIONAL(slot)                                                                                       \
@@ -260,6 +267,7 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
   OPTIONAL (check_account);
   OPTIONAL (schema_describe);
   OPTIONAL (mailbox_restore);
+  OPTIONAL (note_logins);
 
   filled = *target;
 }

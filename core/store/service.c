@@ -23,7 +23,7 @@ static struct {
   CfStore *store;
   CfPermits *permits, *heavy_permits;
   gint deadline_ms; /* atomic */
-  gboolean has_object_put, has_watch, is_watching;
+  gboolean has_object_put, has_watch, has_note_logins, is_watching;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
   guint64 n_calls;   /* atomic; the last part of a call's trace id */
 } service;
@@ -44,6 +44,7 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   cf_storage_class_fill (&service.slots, config->storage_class);
   service.has_object_put = config->storage_class->object_put != NULL;
   service.has_watch = config->storage_class->watch != NULL;
+  service.has_note_logins = config->storage_class->note_logins != NULL;
   if (!service.slots.open (config->flags, &service.store, error))
     return FALSE;
   if (!service.slots.schema_version (service.store, &current, &wanted, error)) {
@@ -128,6 +129,28 @@ cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_data)
   g_free (self);
 }
 
+/* What a thread that is no worker keeps. */
+static __thread StoreWorker *kept;
+
+void
+cf_store_keep_connection (void)
+{
+  kept = cf_store_worker_new (0, NULL);
+}
+
+void
+cf_store_drop_connection (void)
+{
+  cf_store_worker_free (0, g_steal_pointer (&kept), NULL);
+}
+
+/* Who keeps a connection on the calling thread; NULL: nobody. */
+static StoreWorker *
+service_get_worker (void)
+{
+  return kept != NULL ? kept : cf_net_get_worker_data ();
+}
+
 CfPermits *
 cf_store_service_get_permits (void)
 {
@@ -144,6 +167,12 @@ gboolean
 cf_store_has_object_put (void)
 {
   return service.has_object_put;
+}
+
+gboolean
+cf_store_has_note_logins (void)
+{
+  return service.has_note_logins;
 }
 
 guint64
@@ -214,15 +243,16 @@ frame_connect (CfStoreFrame *frame, StoreWorker *worker, GError **error)
   return service.slots.connect (service.store, &frame->conn, error);
 }
 
-gboolean
-cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error)
+static gboolean
+frame_begin (CfStoreFrame *frame, guint64 session, guint64 octets, gboolean maintenance, GError **error)
 {
   guint64 number = __atomic_add_fetch (&service.n_calls, 1, __ATOMIC_RELAXED);
   gboolean probe;
 
   frame->slots = &service.slots;
   frame->conn = NULL;
-  frame->maintenance = frame->done = FALSE;
+  frame->maintenance = maintenance;
+  frame->done = FALSE;
   if (cf_net_is_late ()) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The command was given up");
     return FALSE;
@@ -239,7 +269,7 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
     .trace = frame->trace,
   };
   cf_net_block (frame->call.deadline);
-  if (!frame_connect (frame, cf_net_get_worker_data (), error))
+  if (!frame_connect (frame, service_get_worker (), error))
     return cf_store_end (frame, FALSE, error);
   if (!probe)
     return TRUE;
@@ -251,19 +281,24 @@ cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **e
 }
 
 gboolean
+cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error)
+{
+  return frame_begin (frame, session, octets, FALSE, error);
+}
+
+gboolean
 cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error)
 {
-  if (!cf_store_begin (frame, session, 0, error))
+  if (!frame_begin (frame, session, 0, TRUE, error))
     return FALSE;
   frame->call.deadline = G_MAXINT64;
-  frame->maintenance = TRUE;
   return TRUE;
 }
 
 gboolean
 cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
 {
-  StoreWorker *worker = cf_net_get_worker_data ();
+  StoreWorker *worker = service_get_worker ();
   gboolean lost = !ok
                   && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
                       || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));

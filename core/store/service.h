@@ -58,6 +58,12 @@ gint64 cf_store_service_get_deadline (guint64 octets);
 void cf_store_service_note_late (void);
 /* Does the plugin itself store parts apart? (Calls never need to ask.) */
 gboolean cf_store_has_object_put (void);
+/* Does it want to know of logins? */
+gboolean cf_store_has_note_logins (void);
+
+/* The calling thread, no worker, asks often: it keeps its connection between calls, until it drops it. */
+void cf_store_keep_connection (void);
+void cf_store_drop_connection (void);
 
 /* One framed call. */
 typedef struct {
@@ -70,7 +76,8 @@ typedef struct {
 } CfStoreFrame;
 
 /* The calling worker's turn at the store. @octets: how much it will move, which lengthens the deadline. On
- * other threads than workers: a connection of the frame's own, closed by cf_store_end().
+ * other threads than workers: a connection of the frame's own, closed by cf_store_end(), unless the thread
+ * keeps one.
  * CF_ERROR_UNAVAILABLE: the store is away. */
 gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, GError **error);
 /* The same for upkeep that takes as long as it takes: without a deadline, and however it ends, it says

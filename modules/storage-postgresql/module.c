@@ -35,6 +35,27 @@ static const CfConfigKey config_keys[] = {
     .maximum = 3600,
     .help = "How often it is looked for changes of other nodes that no notification told of",
     .offset = G_STRUCT_OFFSET (StoreConfig, repair_interval) },
+  { .name = "node",
+    .type = CF_CONFIG_STRING,
+    .default_text = "",
+    .help = "What this server is called in the audit of logins; none: as its host",
+    .offset = G_STRUCT_OFFSET (StoreConfig, node) },
+  { .name = "login_audit",
+    .type = CF_CONFIG_BOOLEAN,
+    .default_text = "true",
+    .help
+    = "Keep each login and failed login, with the name given and the client's address; without it, only "
+      "how many logins each account has a day",
+    .offset = G_STRUCT_OFFSET (StoreConfig, login_audit),
+    .reloadable = TRUE },
+  { .name = "keep_logins",
+    .type = CF_CONFIG_DURATION,
+    .default_text = "90d",
+    .minimum = 0,
+    .maximum = 36500 * (gint64) 86400,
+    .help = "For how long; 0: for ever",
+    .offset = G_STRUCT_OFFSET (StoreConfig, keep_logins),
+    .reloadable = TRUE },
 };
 
 /* No backup: that is pg_dump's and pg_basebackup's. */
@@ -74,6 +95,7 @@ static const CfStorageClass storage_class = {
   .restored = slot_restored,
   .schema_describe = slot_schema_describe,
   .mailbox_restore = slot_mailbox_restore,
+  .note_logins = slot_note_logins,
 };
 
 static const CfClass classes[] = {

@@ -168,6 +168,8 @@ const StatementRow statements[STATEMENT_LAST] = {
 
   /* ---- Upkeep ---- */
   STATEMENT (COLLECT, "select freed, more from coffer.collect($1)"),
+  STATEMENT (LOGIN_AUDIT_TRIM, "select coffer.login_audit_trim($1)"),
+  STATEMENT (LOGINS_NOTE, "select coffer.logins_note($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
   STATEMENT (RESTORED, "select coffer.restored()"),
   STATEMENT (
       CHECK_TOTAL,

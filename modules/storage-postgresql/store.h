@@ -17,6 +17,9 @@ typedef struct {
   gint64 keep_changes;
   gint64 keep_tombstones;
   gint64 repair_interval;
+  char *node; /* NULL: the host's name */
+  _Atomic gboolean login_audit;
+  _Atomic gint64 keep_logins; /* 0: for ever */
 } StoreConfig;
 extern StoreConfig store_config;
 
@@ -125,6 +128,10 @@ gboolean slot_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch
 /* restore.c */
 gboolean slot_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
                                CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error);
+
+/* logins.c */
+gboolean slot_note_logins (CfStoreConn *conn, const CfCall *call, guint n,
+                           const CfLoginRecord *const *records, GError **error);
 
 /* attributes.c */
 gboolean slot_attribute_get (CfStoreConn *conn, const CfCall *call, const CfAttributeTarget *target,

@@ -20,16 +20,30 @@ collect_take (const Row *row, gpointer data, GError **error)
   return TRUE;
 }
 
+static gboolean
+collect_take_trimmed (const Row *row, gpointer data, GError **error)
+{
+  Collected *collected = data;
+
+  collected->more = collected->more || row_bool (row, 0);
+  return TRUE;
+}
+
 gboolean
 slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed, gboolean *out_more,
               GError **error)
 {
+  gint64 keep_logins = store_config.keep_logins;
   Collected collected = { 0 };
 
   if (!pg_begin (conn->pg, call, PG_WRITE, error))
     return FALSE;
   params_int8 (pg_params (conn->pg), (gint64) MIN (grace, G_MAXINT32));
   pg_send (conn->pg, STATEMENT_COLLECT, collect_take, &collected);
+  if (keep_logins > 0) {
+    params_int8 (pg_params (conn->pg), keep_logins);
+    pg_send (conn->pg, STATEMENT_LOGIN_AUDIT_TRIM, collect_take_trimmed, &collected);
+  }
   if (!pg_run (conn->pg, error))
     return FALSE;
   *out_freed = collected.freed;

@@ -2,7 +2,8 @@
 
 A round trip is a Sync or Query message, as PostgreSQL answers nothing before one of them (PostgreSQL's manual,
 "Message Formats"). That by which a connection is set up, its first, does not count. Connections are told apart by
-the last word of their application_name: "worker", "watch".
+the last word of their application_name: "worker", "watch". A worker's that writes the audit of logins is "audit" as
+soon as it does.
 """
 import collections
 import socket
@@ -12,6 +13,7 @@ import threading
 ROUND_TRIPS = (b'S', b'Q')
 NOTIFICATION = b'A'
 READY = b'Z'
+AUDIT = b'LOGINS_NOTE'  # a statement
 
 
 class Connection:
@@ -118,6 +120,8 @@ class Proxy:
         is_set_up = False
         for kind, message in self._messages(connection.client):
             with self.lock:
+                if kind in (b'P', b'B') and AUDIT in message[5:40]:
+                    connection.role = 'audit'
                 self.counts[connection.role] += is_set_up and kind in ROUND_TRIPS
                 is_set_up = is_set_up or kind in ROUND_TRIPS
                 if connection.role == 'worker' and kind in b'BSQ':

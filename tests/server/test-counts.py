@@ -16,7 +16,7 @@ from server import PASSWORD, Server  # noqa: E402  pylint: disable=wrong-import-
 BATCH = 200           # messages that FETCH reads with one call
 PUT = 4 * 1024 ** 2   # octets of parts that one call keeps apart
 MANY = 450
-NOT_DATA = ('open', 'connect', 'probe', 'held')
+NOT_DATA = ('open', 'connect', 'probe', 'held', 'note_logins')  # of the last, no client waits for it
 
 
 def message(number, attachment=b''):

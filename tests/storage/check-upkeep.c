@@ -239,6 +239,47 @@ check_watch (Kit *kit)
   kit->slots->unwatch (kit->store);
 }
 
+/* What is there afterwards the contract does not say; nothing else may have changed. */
+static void
+check_note_logins (Kit *kit)
+{
+  g_autofree char *name = NULL;
+  CfAccountId account = kit_account_new (kit, &name);
+  const CfLoginRecord known = { .struct_size = sizeof known,
+                                .at = 1700000000,
+                                .outcome = CF_LOGIN_OK,
+                                .account = account,
+                                .name = name,
+                                .remote = "192.0.2.1",
+                                .mechanism = "SCRAM-SHA-256",
+                                .actor = "a server" },
+                      unknown = { .struct_size = sizeof unknown,
+                                  .at = 1700000001,
+                                  .outcome = CF_LOGIN_FAILED,
+                                  .name = "",
+                                  .remote = "2001:db8::1",
+                                  .mechanism = "LOGIN" },
+                      refused = { .struct_size = sizeof refused,
+                                  .at = 1700000002,
+                                  .outcome = CF_LOGIN_REFUSED,
+                                  .name = "jos\xc3\xa9 '\"\\{}, NULL",
+                                  .remote = "unix",
+                                  .mechanism = "PLAIN",
+                                  .reason = "too many" };
+  const CfLoginRecord *records[1000];
+  g_autoptr (GError) error = NULL;
+
+  KIT_TRY (account != 0);
+  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+    records[i] = i % 3 == 0 ? &known : i % 3 == 1 ? &unknown : &refused;
+  KIT_EXPECT (kit, kit->slots->note_logins (kit->conn, kit_call (kit), 1, records + 1, &error),
+              "note_logins of a login of nobody failed: %s", error != NULL ? error->message : "no error set");
+  KIT_EXPECT (kit,
+              kit->slots->note_logins (kit->conn, kit_call (kit), G_N_ELEMENTS (records), records, &error),
+              "note_logins of %u failed: %s", (guint) G_N_ELEMENTS (records),
+              error != NULL ? error->message : "no error set");
+}
+
 const KitCheck kit_upkeep_checks[]
     = { { "upkeep/probe", "Is the store there again?", KIT_NEEDS (probe), check_probe },
         { "upkeep/schema", "The schema's number, and the number this plugin wants.",
@@ -260,5 +301,7 @@ const KitCheck kit_upkeep_checks[]
           KIT_NEEDS (check), check_check },
         { "upkeep/check-account-finds-nothing", "As check, of one account", KIT_NEEDS (check_account),
           check_check_account },
+        { "upkeep/note-logins", "Notes logins and failed ones for whoever asks later.",
+          KIT_NEEDS (note_logins), check_note_logins },
         { "upkeep/restored", "gives every mailbox a new UIDVALIDITY.", KIT_NEEDS (restored), check_restored },
         { NULL } };

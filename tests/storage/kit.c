@@ -96,6 +96,7 @@ static const struct {
   SLOT (check_account, FALSE),
   SLOT (schema_describe, FALSE),
   SLOT (mailbox_restore, FALSE),
+  SLOT (note_logins, FALSE),
 #undef SLOT
 };
 

@@ -342,6 +342,28 @@ typedef struct {
   const CfRestoreMessage *const *messages;
 } CfRestore;
 
+/* ---- Logins ------------------------------------------------------------------------------------------ */
+
+typedef enum {
+  CF_LOGIN_OK,
+  CF_LOGIN_FAILED,  /* wrong credentials */
+  CF_LOGIN_REFUSED, /* not now, or not here, whatever they are worth */
+} CfLoginOutcome;
+
+/* A login, or an attempt at one. What a client said is in it as UTF-8 without NUL, of bounded length; no
+ * password is. */
+typedef struct {
+  gsize struct_size;
+  gint64 at; /* seconds since the epoch */
+  CfLoginOutcome outcome;
+  CfAccountId account;   /* 0: not known; then whose @name is an address, if it is anybody's */
+  const char *name;      /* the address given, normalised where it can be; "": none was told */
+  const char *remote;    /* the client's IP address, or "unix" */
+  const char *mechanism; /* the SASL mechanism; "LOGIN" for the command as well */
+  const char *actor;     /* who acts for the account where that is another, or NULL */
+  const char *reason;    /* REFUSED: why; else NULL */
+} CfLoginRecord;
+
 /* ---- Upkeep ------------------------------------------------------------------------------------------ */
 
 /* Told of the work's progress; total 0: not known. FALSE: stop, the slot returns CF_ERROR_NO. */
@@ -575,6 +597,15 @@ typedef struct {
    * that is not there. Without it: not supported, and nobody can move here. */
   gboolean (*mailbox_restore) (CfStoreConn *conn, const CfCall *call, const CfRestore *restore,
                                CfMailboxId *out_mailbox, CfContentId *out_contents, GError **error);
+
+  /* -- more of accounts -- */
+
+  /* Notes logins and failed ones for whoever asks later, @n of them, at least one, the oldest first; all or
+   * none; durable. Called soon after they have happened, one call for many, on a thread that no client waits
+   * for. After a failure it is called with the same records again, so they may be there twice after
+   * CF_ERROR_UNKNOWN. Without it none are gathered. */
+  gboolean (*note_logins) (CfStoreConn *conn, const CfCall *call, guint n,
+                           const CfLoginRecord *const *records, GError **error);
 } CfStorageClass;
 
 G_END_DECLS

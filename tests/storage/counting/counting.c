@@ -124,6 +124,10 @@ FORWARD (check_account,
          (CfStoreConn * conn, const CfCall *call, CfAccountId account, CfFindingFunc finding,
           CfProgressFunc progress, gpointer user_data, GError **error),
          (conn, call, account, finding, progress, user_data, error))
+FORWARD (note_logins,
+         (CfStoreConn * conn, const CfCall *call, guint n, const CfLoginRecord *const *records,
+          GError **error),
+         (conn, call, n, records, error))
 FORWARD (restored, (CfStoreConn * conn, const CfCall *call, GError **error), (conn, call, error))
 FORWARD (mailbox_restore,
          (CfStoreConn * conn, const CfCall *call, const CfRestore *restore, CfMailboxId *out_mailbox,

@@ -158,7 +158,7 @@ enter_fault (const char *slot, const Fault *fault)
 
   g_mutex_lock (&trips.lock);
   for (guint i = 0; i < TRIPS_LAST; i++) {
-    if (!all && !g_str_equal (names[i], slot))
+    if (!g_str_equal (names[i], slot) && (!all || i == TRIPS_note_logins))
       continue;
     found = TRUE;
     trips.faults[i] = *fault;

@@ -38,7 +38,8 @@ G_BEGIN_DECLS
   SLOT (check)                                                                                               \
   SLOT (restored)                                                                                            \
   SLOT (check_account)                                                                                       \
-  SLOT (mailbox_restore)
+  SLOT (mailbox_restore)                                                                                     \
+  SLOT (note_logins)
 
 #define TRIPS_ENUM(slot) TRIPS_##slot,
 typedef enum { TRIPS_SLOTS (TRIPS_ENUM) TRIPS_LAST } TripsSlot;
@@ -56,7 +57,8 @@ void trips_count_octets (gsize octets);
 char *trips_describe (void);
 
 /* "SLOT ACTION [N [TIMES]]": from the N-th call of the slot from now on (default: the next), TIMES calls
- * (default: every one) go wrong. SLOT is a slot's name or "all". "none" clears all faults. FALSE with
+ * (default: every one) go wrong. SLOT is a slot's name or "all" (that clients
+ * wait for: not note_logins). "none" clears all faults. FALSE with
  * CF_ERROR_BAD. ACTION is one of
  *
  * - unavailable, unknown: fails with that error, without having called the wrapped slot;
