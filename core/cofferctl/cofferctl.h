@@ -15,7 +15,7 @@ typedef struct {
   gboolean password_stdin;
   gboolean no_password;
   char *mailbox;
-  gboolean yes, address, changed, json, dry_run;
+  gboolean yes, address, changed, json, dry_run, delete_accounts;
   char *account;
   char *time;   /* --for; NULL: not said */
   char *by;     /* "user" or "address"; NULL: not said */
@@ -63,6 +63,7 @@ gboolean ctl_backup (CtlCall *call, GError **error);
 gboolean ctl_restored (CtlCall *call, GError **error);
 gboolean ctl_collect (CtlCall *call, GError **error);
 gboolean ctl_schema_upgrade (CtlCall *call, GError **error);
+gboolean ctl_migrate (CtlCall *call, GError **error);
 
 G_END_DECLS
 

@@ -30,6 +30,8 @@ const CtlOption ctl_options[] = {
     "This account alone", OFFSET (account) },
   { CTL_OPT_JSON, "json", 0, NULL,
     "Print the result as JSON, in one line", OFFSET (json) },
+  { CTL_OPT_DELETE, "delete", 0, NULL,
+    "Delete what migrate made of accounts that are not there any more", OFFSET (delete_accounts) },
   { CTL_OPT_DRY_RUN, "dry-run", 0, NULL,
     "Only show what would be done", OFFSET (dry_run) },
   { CTL_OPT_YES, "yes", 'y', NULL,
@@ -184,6 +186,20 @@ const CtlCommand ctl_commands[] = {
     "out whole or not at all, and an upgrade that was interrupted is started again and goes on. It opens the "
     "store itself. Where several servers share a store, those of the older version are stopped before. With "
     "--dry-run nothing is changed, and what would be done is printed: of storage-postgresql, the SQL." },
+  { "migrate", "NEW.conf", 1, CTL_OPT_FILE | CTL_OPT_ACCOUNT | CTL_OPT_DELETE, ctl_migrate,
+    "Copy all accounts to the message store of another configuration",
+    "The store of --config is read, that of NEW.conf is written, which is of another class: from SQLite to "
+    "PostgreSQL, say, or back. Both are opened here. Afterwards the server is started with NEW.conf, and clients "
+    "notice nothing: mailboxes keep their UIDVALIDITY, messages their UIDs, MODSEQs, flags, keywords and dates, "
+    "accounts their addresses, passwords and subscriptions, and what is shared stays shared.\n\n"
+    "It may be interrupted, and is started again; what is there is not copied twice. Started again later it "
+    "brings up to date what changed meanwhile. So where the old store can be opened beside its server "
+    "(PostgreSQL), most is copied while that serves, and the rest, quickly, once it was stopped. While an account "
+    "is being copied nobody can log in to it at NEW.conf's server.\n\n"
+    "An account that was changed there by anything else is left alone, as is one that migrate did not make; "
+    "that, and whatever else cannot be copied, is said in a line, and the exit code is 1. An account that is not "
+    "in the old store any more is named, and with --delete deleted. In the end each mailbox that was copied has "
+    "been compared, row by row; cofferctl --config NEW.conf check looks at the contents." },
   { "modules", "", 0, 0, ctl_modules,
     "Show the modules that the server has loaded", NULL },
 };

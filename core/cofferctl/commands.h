@@ -21,6 +21,7 @@ enum {
   CTL_OPT_DRY_RUN = 1 << 10,    /* --dry-run */
   CTL_OPT_FILE = 1 << 11,       /* not an option: reads the configuration file when no server runs */
   CTL_OPT_SERVER = 1 << 12,     /* not an option: asks a running server, and is of no use without one */
+  CTL_OPT_DELETE = 1 << 13,     /* --delete */
 };
 
 typedef struct {

@@ -11,6 +11,7 @@
 #include "imap/selected.h"
 #include "store/names.h"
 #include "store/rights.h"
+#include "store/service.h"
 
 /* How often parts that were collected in between are stored again. */
 #define MAX_ATTEMPTS 3
@@ -84,7 +85,7 @@ append_scan (Append *self, GError **error)
 {
   CfUpload *upload = g_ptr_array_index (self->uploads, self->scanned);
 
-  if (!cf_upload_scan (upload, error))
+  if (!cf_upload_scan (upload, cf_store_has_object_put (), error))
     return CF_RUN_ERROR;
   self->scanned++;
   return CF_RUN_MORE;

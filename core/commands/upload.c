@@ -136,7 +136,7 @@ upload_add_part (CfUpload *upload, const CfPart *part, GError **error)
 }
 
 gboolean
-cf_upload_scan (CfUpload *upload, GError **error)
+cf_upload_scan (CfUpload *upload, gboolean apart, GError **error)
 {
   guint64 threshold = cf_settings_get ()->object_threshold;
 
@@ -145,7 +145,7 @@ cf_upload_scan (CfUpload *upload, GError **error)
     return FALSE;
   upload->append.facts = upload->facts;
   upload->append.size = cf_facts_get_presented_size (upload->facts);
-  if (!cf_store_has_object_put ())
+  if (!apart)
     return TRUE;
   for (guint i = 0; i < cf_facts_get_n_parts (upload->facts); i++) {
     const CfPart *part = cf_facts_get_part (upload->facts, i);
@@ -159,20 +159,18 @@ cf_upload_scan (CfUpload *upload, GError **error)
 
 /* ---- Storing ---- */
 
-/* In which scope equal parts are one (design: sharing across accounts leaks existence, so it is the
- * operator's choice). */
-static char *
-upload_dup_scope (CfSession *session)
+/* Sharing across accounts leaks existence, so it is the operator's choice. */
+char *
+cf_upload_dup_scope (const char *name, CfAccountId account)
 {
-  const CfIdentity *identity = cf_session_get_identity (session);
   const char *scope = cf_settings_get ()->object_scope;
-  const char *at = strrchr (identity->user, '@');
+  const char *at = strrchr (name, '@');
 
   if (g_strcmp0 (scope, "server") == 0)
     return g_strdup ("server");
   if (g_strcmp0 (scope, "domain") == 0 && at != NULL)
     return g_strconcat ("domain/", at + 1, NULL);
-  return g_strdup_printf ("account/%" G_GUINT64_FORMAT, identity->account);
+  return g_strdup_printf ("account/%" G_GUINT64_FORMAT, account);
 }
 
 static void
@@ -214,9 +212,8 @@ upload_describe (CfUpload *upload)
   upload->append.segments = (const CfSegment *const *) upload->segments->pdata;
 }
 
-/* The parts that come next, of all messages together, enough for one call. */
-static GPtrArray *
-uploads_get_next (GPtrArray *uploads)
+GPtrArray *
+cf_uploads_get_next (GPtrArray *uploads)
 {
   GPtrArray *next = g_ptr_array_new ();
   guint64 octets = 0;
@@ -234,9 +231,8 @@ uploads_get_next (GPtrArray *uploads)
   return next;
 }
 
-/* Gives @n parts, those of uploads_get_next(), their @ids. */
-static void
-uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n)
+void
+cf_uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n)
 {
   for (guint i = 0; i < uploads->len; i++) {
     CfUpload *upload = g_ptr_array_index (uploads, i);
@@ -248,22 +244,29 @@ uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n)
   }
 }
 
+void
+cf_uploads_describe (GPtrArray *uploads)
+{
+  for (guint i = 0; i < uploads->len; i++)
+    upload_describe (g_ptr_array_index (uploads, i));
+}
+
 CfRun
 cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
-  g_autoptr (GPtrArray) next = uploads_get_next (uploads);
-  g_autofree char *scope = upload_dup_scope (session);
+  const CfIdentity *identity = cf_session_get_identity (session);
+  g_autoptr (GPtrArray) next = cf_uploads_get_next (uploads);
+  g_autofree char *scope = cf_upload_dup_scope (identity->user, identity->account);
   g_autofree CfObjectId *ids = g_new0 (CfObjectId, next->len);
 
   if (next->len > 0) {
     if (!cf_store_object_put (session, scope, next->len, (const CfObject *const *) next->pdata, ids, error))
       return CF_RUN_ERROR;
-    uploads_set_stored (uploads, ids, next->len);
+    cf_uploads_set_stored (uploads, ids, next->len);
     return CF_RUN_MORE;
   }
-  for (guint i = 0; i < uploads->len; i++)
-    upload_describe (g_ptr_array_index (uploads, i));
+  cf_uploads_describe (uploads);
   return CF_RUN_DONE;
 }
 

@@ -14,12 +14,20 @@ typedef struct _CfUpload CfUpload;
 CfUpload *cf_upload_new (CfSource *source, guint flags, CfKeywords *keywords, gint64 date, gint zone);
 void cf_upload_free (CfUpload *upload);
 
-/* Computes the facts and decides what is kept apart. May block on the disk. */
-gboolean cf_upload_scan (CfUpload *upload, GError **error);
+/* Computes the facts and decides which parts are kept apart; none, unless @apart. May block on the disk. */
+gboolean cf_upload_scan (CfUpload *upload, gboolean apart, GError **error);
+/* Where equal parts of an account's messages are one, as [storage] object_scope says; @name is the account's
+ * own. The caller frees. */
+char *cf_upload_dup_scope (const char *name, CfAccountId account);
 /* Stores the parts of @uploads (of CfUpload) that are kept apart and are not stored yet, by one call of the
  * store at most. CF_RUN_DONE: all are, nothing was asked; CF_RUN_MORE: call again; CF_RUN_ERROR. The caller
  * holds a permit. */
 CfRun cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **error);
+/* The same where there is no session: those that come next, enough for one call (of CfObject, borrowed), and
+ * then that they are stored, as @ids. None left: the uploads are described. */
+GPtrArray *cf_uploads_get_next (GPtrArray *uploads);
+void cf_uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n);
+void cf_uploads_describe (GPtrArray *uploads);
 /* They are to be stored once more. */
 void cf_upload_forget_parts (CfUpload *upload);
 /* For the batch; borrowed. After scan and store_parts. */

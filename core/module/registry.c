@@ -94,6 +94,12 @@ cf_registry_open (CfConfig *config)
   cf_registry = registry;
 }
 
+void
+cf_registry_set_config (CfConfig *config)
+{
+  cf_registry->config = config;
+}
+
 CfRegistrar *
 cf_registry_get_core_registrar (void)
 {

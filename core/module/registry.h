@@ -22,6 +22,9 @@ G_BEGIN_DECLS
 /* Opens the registry, empty. @config answers cf_registrar_add_config() and must outlive the registry; NULL:
  * every key has its default. */
 void cf_registry_open (CfConfig *config);
+/* From here on @config answers, until the registry is frozen: of modules loaded earlier nothing changes. For
+ * who opens the stores of two configurations. */
+void cf_registry_set_config (CfConfig *config);
 /* The registrar for core's own tables. Borrowed. */
 CfRegistrar *cf_registry_get_core_registrar (void);
 /* Closes the door: every later registration fails. */

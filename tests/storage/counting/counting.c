@@ -19,6 +19,7 @@ static const CfStorageClass *inner;
 static struct {
   char *inner;
   char **faults;
+  char *report;
 } config;
 
 static const CfConfigKey keys[] = {
@@ -32,6 +33,11 @@ static const CfConfigKey keys[] = {
     .default_text = "",
     .help = "Faults from the start: SLOT ACTION [N [TIMES]]",
     .offset = sizeof (char *) },
+  { .name = "report",
+    .type = CF_CONFIG_FILE,
+    .default_text = "",
+    .help = "File for what XCOUNT would say, written when the process ends",
+    .offset = 2 * sizeof (char *) },
 };
 
 /* ---- Slots ------------------------------------------------------------------------------------------- */
@@ -261,5 +267,14 @@ counting_init (CfRegistrar *registrar, GError **error)
          && cf_registrar_add_classes (registrar, classes, error);
 }
 
+static void
+counting_shutdown (void)
+{
+  g_autofree char *text = trips_describe ();
+
+  if (config.report != NULL && !g_file_set_contents (config.report, text, -1, NULL))
+    g_warning ("counting: cannot write %s", config.report);
+}
+
 CF_MODULE_DEFINE (counting, .summary = "Counts and disturbs the calls of another store",
-                  .init = counting_init)
+                  .init = counting_init, .shutdown = counting_shutdown)
