@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "control/private.h"
 #include "mailbox/mailbox.h"
+#include "mime/facts-cache.h"
 #include "module/settings.h"
 #include "store/names.h"
 #include "store/upkeep.h"
@@ -132,6 +133,7 @@ work_restored (CfControlJob *job, const char *argument, GError **error)
     return FALSE;
   cf_mailbox_set_all_gone ();
   cf_names_forget_all ();
+  cf_facts_cache_clear ();
   reply_number (job, "sessions", cf_control_kick_user (cf_control_job_get_net (job), NULL));
   log_done (job, "Store renewed after a restore: every mailbox has a new UIDVALIDITY");
   return TRUE;

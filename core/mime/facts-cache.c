@@ -86,3 +86,12 @@ cf_facts_cache_insert (CfContentId content, CfFacts *facts)
   g_queue_push_head_link (&cache.used, &entry->link);
   cache.octets += cost;
 }
+
+void
+cf_facts_cache_clear (void)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&cache.lock);
+
+  while (!g_queue_is_empty (&cache.used))
+    cache_remove (g_queue_peek_tail (&cache.used));
+}

@@ -1,7 +1,7 @@
 /* core/mime/facts-cache.h - facts of messages lately looked at, by content id; one for the process.
  *
- * Content never changes, so an entry is never wrong. Bounded by octets; the entry longest unused goes first.
- * Any thread.
+ * Content never changes, so an entry is never wrong as long as the store does not fall back. Bounded by
+ * octets; the entry longest unused goes first. Any thread.
  */
 #ifndef CF_FACTS_CACHE_H
 #define CF_FACTS_CACHE_H
@@ -18,6 +18,8 @@ void cf_facts_cache_shutdown (void);
 CfFacts *cf_facts_cache_lookup (CfContentId content);
 /* Keeps a reference. */
 void cf_facts_cache_insert (CfContentId content, CfFacts *facts);
+/* The store may have fallen back, and ids stand for something else. */
+void cf_facts_cache_clear (void);
 
 G_END_DECLS
 

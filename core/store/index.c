@@ -125,9 +125,11 @@ resync_complete (CfSession *session, CfMailbox *mailbox, CfSnapshot *snapshot, c
   return TRUE;
 }
 
-gboolean
-cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
-                 CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
+/* *@out_fell_back: what was known of the mailbox was void, and is known no longer. */
+static gboolean
+select_load (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
+             CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, gboolean *out_fell_back,
+             GError **error)
 {
   CfAccountId account = cf_session_get_account (session);
   g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
@@ -144,26 +146,49 @@ cf_store_select (CfSession *session, const char *name, gboolean claim_recent, Cf
   };
   const CfMailboxInfo *info;
 
+  *out_fell_back = FALSE;
   if (resync != NULL && known != NULL) {
     resync_prepare (resync, known, report);
     query.since = cf_snapshot_report_get_since (report);
   }
-  if (!select_may (session, name, error)
-      || !index_load (session, &query, cf_snapshot_report_get_sink (report), error)
+  if (!index_load (session, &query, cf_snapshot_report_get_sink (report), error)
       || (info = index_get_info (report, error)) == NULL)
     return FALSE;
   cf_names_remember (account, name, info->id);
 
   g_autoptr (CfMailbox) mailbox = cf_mailbox_acquire (account, info->id);
   g_autoptr (CfSnapshot) snapshot = cf_mailbox_publish (mailbox, report, 0, error);
-  if (snapshot == NULL)
+  if (snapshot == NULL) {
+    *out_fell_back = cf_mailbox_is_gone (mailbox);
     return FALSE;
+  }
   if (resync != NULL && !resync_complete (session, mailbox, snapshot, report, resync, error))
     return FALSE;
   *out_recent = MAX (info->recent_uid, query.known_recent);
   *out_snapshot = g_steal_pointer (&snapshot);
   *out_mailbox = g_steal_pointer (&mailbox);
   return TRUE;
+}
+
+gboolean
+cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
+                 CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  gboolean fell_back;
+
+  if (!select_may (session, name, error))
+    return FALSE;
+  if (select_load (session, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent, &fell_back,
+                   &local_error))
+    return TRUE;
+  if (!fell_back) {
+    g_propagate_error (error, g_steal_pointer (&local_error));
+    return FALSE;
+  }
+  /* This client knows nothing of the mailbox yet, so nothing is wrong for it. */
+  return select_load (session, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent, &fell_back,
+                      error);
 }
 
 gboolean

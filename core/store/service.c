@@ -6,6 +6,7 @@
 #include "store/service.h"
 
 #include "mailbox/mailbox.h"
+#include "mime/facts-cache.h"
 #include "store/names.h"
 
 /* After a failure nobody asks again before this time has passed. */
@@ -71,14 +72,17 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   return TRUE;
 }
 
-/* A CfWatchFunc. A tree that changed elsewhere has names that mean something else now. */
+/* A CfWatchFunc. A tree that changed elsewhere has names that mean something else now; where anything may
+ * have happened, even ids may. */
 static void
 service_changed_elsewhere (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data)
 {
-  if (mailbox == 0 && account == 0)
+  if (mailbox == 0 && account == 0) {
     cf_names_forget_all ();
-  else if (mailbox == 0)
+    cf_facts_cache_clear ();
+  } else if (mailbox == 0) {
     cf_names_forget_account (account);
+  }
   cf_mailbox_changed_elsewhere (account, mailbox, modseq);
 }
 

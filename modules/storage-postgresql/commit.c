@@ -291,10 +291,12 @@ commit_publish (Commit *commit)
   for (guint i = 0; i < commit->outcomes->len; i++)
     outcome_publish (&g_array_index (commit->outcomes, Outcome, i), commit->batch);
   for (guint which = 0; which < G_N_ELEMENTS (commit->reports); which++) {
-    const IndexReport *report = &commit->reports[which];
+    const KnownMailbox *state = &commit->reports[which].state;
 
-    if (report->mailbox != 0)
-      watch_publish (commit->conn->store, report->account, report->mailbox, report->highest_modseq);
+    if (state->mailbox == 0)
+      continue;
+    index_note_report (&commit->reports[which]);
+    watch_publish (commit->conn->store, state->account, state->mailbox, state->modseq);
   }
 }
 

@@ -29,9 +29,11 @@ index_take_mailbox (const Row *row, IndexReport *report, GError **error)
   CfMailboxInfo info;
 
   mailbox_read_info (row, &info);
-  report->mailbox = info.id;
-  report->highest_modseq = info.highest_modseq;
-  watch_note (report->conn->store, report->account, info.id, info.name);
+  report->state = (KnownMailbox){ .account = report->account,
+                                  .mailbox = info.id,
+                                  .modseq = info.highest_modseq,
+                                  .uid_validity = info.uid_validity,
+                                  .name_hash = g_str_hash (info.name) };
   info.recent_uid = MAX (info.recent_uid, report->known_recent);
   if (!row_multirange (row, 8, expunged)) {
     errors_set_damaged (error);
@@ -89,6 +91,13 @@ index_send_report (IndexReport *report, CfMailboxId id, const char *name, CfMail
   pg_send (report->conn->pg, STATEMENT_INDEX_REPORT, index_take, report);
 }
 
+void
+index_note_report (const IndexReport *report)
+{
+  if (report->state.mailbox != 0)
+    watch_note (report->conn->store, &report->state);
+}
+
 /* The claim comes last, so that the mailbox's row is not locked while a large mailbox is read. What arrives
  * between is claimed with it: this process gives it to the first of its sessions that sees it. */
 gboolean
@@ -111,7 +120,8 @@ slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *quer
   }
   if (!pg_run (conn->pg, error))
     return FALSE;
-  if (report.mailbox == 0) {
+  index_note_report (&report);
+  if (report.state.mailbox == 0) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such mailbox");
     return FALSE;
   }

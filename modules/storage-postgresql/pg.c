@@ -38,7 +38,9 @@ typedef struct {
 struct _Pg {
   char *dsn;
   char *role;
+  PgGuard *guard; /* or NULL */
   PGconn *handle; /* NULL: could not be connected again */
+  char *place;    /* of the database; NULL: it has no schema */
   gboolean prepared[STATEMENT_LAST];
   Params *params;
 
@@ -191,27 +193,72 @@ pg_take_notice (void *data, const PGresult *result)
 }
 
 /* Settings that the statements rely on, or that only cost: to compile a statement takes longer than to run
- * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables.
- * With them comes the first block of ids. */
+ * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables. */
+#define SETTINGS                                                                                             \
+  "set jit = off;"                                                                                           \
+  "set enable_seqscan = off;"                                                                                \
+  "set default_transaction_isolation = 'read committed';"                                                    \
+  "set client_min_messages = warning;"                                                                       \
+  "set search_path = pg_catalog;"
+
+/* There is no schema, or one that is yet to be brought forward. */
+static gboolean
+pg_lacks_schema (const PGresult *result)
+{
+  const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
+
+  return g_strcmp0 (state, "3F000") == 0 || g_strcmp0 (state, "42883") == 0;
+}
+
+/* With the settings comes where the database is, and a block of ids, in this order: those of a database that
+ * has fallen back begin behind what may have been given out and lost. */
 static gboolean
 pg_settle (Pg *pg, GError **error)
 {
-  static const char sql[]
-      = "set jit = off;"
-        "set enable_seqscan = off;"
-        "set default_transaction_isolation = 'read committed';"
-        "set client_min_messages = warning;"
-        "set search_path = pg_catalog;"
-        "select nextval(to_regclass('coffer.id_block'))::text"; /* NULL without a schema */
-  PGresult *result = PQexec (pg->handle, sql);
-  gboolean ok = PQresultStatus (result) == PGRES_TUPLES_OK;
+  PGresult *result = PQexec (pg->handle, SETTINGS "select place, ids::text from coffer.connected()");
+  gboolean ok;
 
-  if (!ok)
+  if (pg_lacks_schema (result)) {
+    PQclear (result);
+    result = PQexec (pg->handle, SETTINGS "select null, null");
+  }
+  ok = PQresultStatus (result) == PGRES_TUPLES_OK;
+  if (!ok) {
     errors_set_from_result (result, error);
-  else if (!PQgetisnull (result, 0, 0))
-    pg_add_block (pg, g_ascii_strtoull (PQgetvalue (result, 0, 0), NULL, 10));
+  } else if (!PQgetisnull (result, 0, 0)) {
+    pg->place = g_strdup (PQgetvalue (result, 0, 0));
+    pg_add_block (pg, g_ascii_strtoull (PQgetvalue (result, 0, 1), NULL, 10));
+  }
   PQclear (result);
   return ok;
+}
+
+/* @tell: should it lead elsewhere. */
+static gboolean
+pg_is_let_in (Pg *pg, gboolean tell)
+{
+  PgGuard *guard = pg->guard;
+  gboolean let_in;
+
+  if (guard == NULL)
+    return TRUE;
+  g_mutex_lock (&guard->lock);
+  let_in = guard->place == NULL || g_strcmp0 (guard->place, pg->place) == 0;
+  if (!let_in && tell)
+    guard->elsewhere (guard->data);
+  g_mutex_unlock (&guard->lock);
+  return let_in;
+}
+
+static gboolean
+pg_ask_guard (Pg *pg, GError **error)
+{
+  gboolean let_in = pg_is_let_in (pg, TRUE);
+
+  if (!let_in)
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE,
+                         "The store may have fallen back, and is compared with what is known of it");
+  return let_in;
 }
 
 static gboolean
@@ -259,22 +306,27 @@ pg_connect (Pg *pg, GError **error)
   g_clear_pointer (&pg->handle, PQfinish);
   memset (pg->prepared, 0, sizeof pg->prepared);
   g_array_set_size (pg->blocks, 0); /* what another server gave out counts for nothing */
+  g_clear_pointer (&pg->place, g_free);
   pg->handle = pg_connect_plain (pg->dsn, pg->role, error);
   if (pg->handle == NULL)
     return FALSE;
-  if (pg_settle (pg, error) && PQsetnonblocking (pg->handle, 1) == 0 && PQenterPipelineMode (pg->handle))
+  if (!pg_settle (pg, error) || !pg_ask_guard (pg, error)) {
+    g_clear_pointer (&pg->handle, PQfinish);
+    return FALSE;
+  }
+  if (PQsetnonblocking (pg->handle, 1) == 0 && PQenterPipelineMode (pg->handle))
     return TRUE;
-  if (error != NULL && *error == NULL)
-    errors_set_from_connection (pg->handle, error);
+  errors_set_from_connection (pg->handle, error);
   g_clear_pointer (&pg->handle, PQfinish);
   return FALSE;
 }
 
 Pg *
-pg_open (const char *dsn, const char *role, GError **error)
+pg_open (const char *dsn, const char *role, PgGuard *guard, GError **error)
 {
   Pg *pg = g_new0 (Pg, 1);
 
+  pg->guard = guard;
   pg->dsn = g_strdup (dsn);
   pg->role = g_strdup (role);
   pg->params = params_new ();
@@ -298,9 +350,16 @@ pg_close (Pg *pg)
   params_free (pg->params);
   cf_keywords_unref (pg->keywords);
   g_free (pg->keywords_text);
+  g_free (pg->place);
   g_free (pg->role);
   g_free (pg->dsn);
   g_free (pg);
+}
+
+const char *
+pg_get_place (Pg *pg)
+{
+  return pg->place;
 }
 
 void
@@ -463,6 +522,9 @@ pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The connection is lost");
     return FALSE;
   }
+  /* One that the others have left behind. */
+  if (pg->handle != NULL && !pg_is_let_in (pg, FALSE))
+    g_clear_pointer (&pg->handle, PQfinish);
   if ((pg->handle == NULL || PQstatus (pg->handle) != CONNECTION_OK) && !pg_connect (pg, error))
     return FALSE;
   if (mode == PG_SNAPSHOT)

@@ -15,7 +15,7 @@
  * Nothing waits longer than the call's deadline: PostgreSQL ends statements that run longer, and should it
  * not answer at all, the wait at the socket ends a little later and the connection is given up. One that was
  * lost while idle is replaced in pg_begin(), so that a restart of PostgreSQL is noticed by nobody who did not
- * ask meanwhile.
+ * ask meanwhile. A failover is: PgGuard.
  */
 #ifndef STORAGE_POSTGRESQL_PG_H
 #define STORAGE_POSTGRESQL_PG_H
@@ -36,13 +36,26 @@ typedef gboolean (*PgRowFunc) (const Row *row, gpointer data, GError **error);
 
 typedef struct _Pg Pg;
 
+/* Where the database is that connections may lead to (schema/postgresql/011-epochs.sql): with one that has
+ * fallen back nothing is done before somebody has looked at it. Shared by threads; zero-filled is one that
+ * has no opinion. */
+typedef struct {
+  GMutex lock;
+  char *place;                  /* NULL: any will do */
+  void (*elsewhere) (gpointer); /* a connection led to another place, and was refused; any thread */
+  gpointer data;
+} PgGuard;
+
 /* A connection to be used without pipelines. @role is the end of the name that PostgreSQL shows for it. */
 PGconn *pg_connect_plain (const char *dsn, const char *role, GError **error);
 
-Pg *pg_open (const char *dsn, const char *role, GError **error);
+/* @guard is borrowed; NULL: wherever the database is. */
+Pg *pg_open (const char *dsn, const char *role, PgGuard *guard, GError **error);
 void pg_close (Pg *pg);
 /* From here on a connection that is lost is not replaced: it has something that another would not have. */
 void pg_keep (Pg *pg);
+/* Where the database was when it was connected; NULL: there was no schema. */
+const char *pg_get_place (Pg *pg);
 
 gboolean pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error);
 /* The parameters of the statement to be sent next, empty. */

@@ -49,10 +49,15 @@ const StatementRow statements[STATEMENT_LAST] = {
              "   and p.uid >= m.recent_uid)"
              " from coffer.mailbox m where account = $1 and name = $2"),
   STATEMENT (MAILBOX_EXISTS, "select 1 from coffer.mailbox where account = $1 and id = $2"),
-  STATEMENT (MAILBOX_STATES, "select w.account, w.mailbox, m.highest_modseq, m.name"
-                             " from unnest($1::bigint[], $2::bigint[]) as w (account, mailbox)"
-                             " left join lateral (select highest_modseq, name from coffer.mailbox"
-                             "   where account = w.account and id = w.mailbox offset 0) m on true"),
+  STATEMENT (MAILBOX_STATES, "select w.account, w.mailbox, m.highest_modseq, m.name, m.uid_validity,"
+                             " m.uid_validity = w.uid_validity"
+                             "   and (w.modseq > m.highest_modseq or w.modseq <@ m.lost)"
+                             " from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])"
+                             "   as w (account, mailbox, uid_validity, modseq)"
+                             " left join lateral (select highest_modseq, name, uid_validity, lost"
+                             "   from coffer.mailbox where account = w.account and id = w.mailbox"
+                             "   offset 0) m on true"),
+  STATEMENT (MAILBOX_RENEW, "select coffer.mailbox_renew($1, $2, $3)"),
 
   /* ---- The index ---- */
   STATEMENT (INDEX_CLAIM,

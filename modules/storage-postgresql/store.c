@@ -51,6 +51,7 @@ slot_open (CfStoreOpenFlags flags, CfStore **out_store, GError **error)
   if (!ok || !store_accept_version (version, flags, error))
     return FALSE;
   *out_store = g_new0 (CfStore, 1);
+  g_mutex_init (&(*out_store)->guard.lock);
   (*out_store)->schema = version;
   return TRUE;
 }
@@ -59,13 +60,14 @@ void
 slot_close (CfStore *store)
 {
   slot_unwatch (store);
+  g_mutex_clear (&store->guard.lock);
   g_free (store);
 }
 
 gboolean
 slot_connect (CfStore *store, CfStoreConn **out_conn, GError **error)
 {
-  Pg *pg = pg_open (store_config.dsn, "worker", error);
+  Pg *pg = pg_open (store_config.dsn, "worker", &store->guard, error);
 
   if (pg == NULL)
     return FALSE;

@@ -6,6 +6,7 @@
 #define STORAGE_POSTGRESQL_STORE_H
 
 #include "errors.h"
+#include "known.h"
 #include "pg.h"
 
 /* Octets in one chunk of content or of an object. */
@@ -27,6 +28,7 @@ typedef struct _Watch Watch;
 
 struct _CfStore {
   guint schema; /* the database's schema version */
+  PgGuard guard;
   Watch *watch;
 };
 
@@ -77,14 +79,15 @@ typedef struct {
   CfIndexSink *sink; /* NULL: nobody wants it */
   guint64 since;
   guint32 known_recent;
-  CfMailboxId mailbox;
-  guint64 highest_modseq; /* what was reported; 0: nothing yet */
+  KnownMailbox state; /* what was reported; of mailbox 0: nothing yet */
 } IndexReport;
 /* Fills @row from the nine PLACEMENT_COLUMNS, the first of them being column @first; keywords are
  * borrowed. */
 void index_read_row (Pg *pg, const Row *from, int first, CfIndexRow *row);
 /* Queues what reports mailbox @id, or the one named @name, from @report->since on. */
 void index_send_report (IndexReport *report, CfMailboxId id, const char *name, CfMailboxId since_of);
+/* What @report says is durable. */
+void index_note_report (const IndexReport *report);
 gboolean slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *query, CfIndexSink *sink,
                           GError **error);
 
@@ -161,12 +164,18 @@ gboolean slot_check_account (CfStoreConn *conn, const CfCall *call, CfAccountId 
 gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
                      gpointer user_data, GError **error);
 
+/* compare.c */
+/* Compares all of @known with the database, and tells @func what is news. FALSE: the connection is lost. */
+gboolean compare_run (Watch *watch, Pg *pg, Known *known, CfWatchFunc func, gpointer user_data);
+
 /* watch.c */
-/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree, or with account 0
- * anything. Any thread. */
+/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree. Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
-/* Notes that this process knows the mailbox, so that the repair check looks at it. Any thread. */
-void watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox, const char *name);
+/* Notes that this process has seen the mailbox so, for the repair check. Any thread. */
+void watch_note (CfStore *store, const KnownMailbox *state);
+/* For the thread's own calls of the database. */
+void watch_call (CfCall *call);
+gboolean watch_is_asked_to_stop (Watch *watch);
 gboolean slot_watch (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
 void slot_unwatch (CfStore *store);
 

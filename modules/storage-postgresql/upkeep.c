@@ -58,8 +58,5 @@ slot_restored (CfStoreConn *conn, const CfCall *call, GError **error)
     return FALSE;
   pg_params (conn->pg);
   pg_send (conn->pg, STATEMENT_RESTORED, NULL, NULL);
-  if (!pg_run (conn->pg, error))
-    return FALSE;
-  watch_publish (conn->store, 0, 0, 0);
-  return TRUE;
+  return pg_run (conn->pg, error); /* which has told all nodes */
 }

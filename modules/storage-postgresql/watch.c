@@ -9,6 +9,10 @@
  * connection counts as news of everything, and every repair_interval the mailboxes that this process has
  * dealt with are compared with the database. News then come late, and none is missed.
  *
+ * The same comparison finds mailboxes that are behind what this process has told its clients: commits were
+ * lost, in a failover to a standby that did not have them, or in a restore. Those get a new UIDVALIDITY. When
+ * the database is elsewhere than before (pg.h, PgGuard), workers get at it only after that.
+ *
  * A payload is "NODE NOTE NOTE...", a note "ACCOUNT.MAILBOX.MODSEQ" in hexadecimal; mailbox 0: the account's
  * tree.
  */
@@ -25,58 +29,52 @@
 #define PAYLOAD_MAX 7900
 #define RETRY_US    (G_USEC_PER_SEC)
 #define TIMEOUT_US  (10 * G_USEC_PER_SEC)
-/* Mailboxes in one query of the repair check. */
-#define REPAIR_PIECE 1000
-/* Mailboxes remembered for the repair check: at least so many, at most twice as many, 24 octets each and what
- * a hash table needs. */
-#define KNOWN_MAX 500000
 
 typedef struct {
   CfAccountId account;
   CfMailboxId mailbox;
-  guint64 modseq;  /* of a note */
-  guint name_hash; /* of a known mailbox */
-} WatchKey;
+  guint64 modseq;
+} Note;
 
 struct _Watch {
+  CfStore *store;
   CfWatchFunc func;
   gpointer user_data;
   GThread *thread;
   char node[17]; /* who we are to others */
   int wake;      /* eventfd */
+  Known *known;
 
   GMutex lock; /* over the following */
   gboolean stop;
-  GHashTable *notes;         /* WatchKey: itself; to be told to others */
-  GHashTable *known, *older; /* WatchKey: itself; this process deals with them. Two generations, so that what
-                                nobody has asked for in a long time is forgotten */
+  gboolean elsewhere; /* others were led to another database than this connection was */
+  GHashTable *notes;  /* Note: itself; to be told to others */
 
   /* The thread's own. */
   Pg *pg;
   gint64 next_repair;
-  GArray *heard; /* WatchKey: what the repair check found */
 };
 
 static guint
-watch_hash (gconstpointer data)
+note_hash (gconstpointer data)
 {
-  const WatchKey *key = data;
+  const Note *key = data;
 
   return (guint) (key->mailbox * 2654435761u ^ key->account);
 }
 
 static gboolean
-watch_equal (gconstpointer a, gconstpointer b)
+note_equal (gconstpointer a, gconstpointer b)
 {
-  const WatchKey *x = a, *y = b;
+  const Note *x = a, *y = b;
 
   return x->mailbox == y->mailbox && x->account == y->account;
 }
 
 static GHashTable *
-watch_new_set (void)
+watch_new_notes (void)
 {
-  return g_hash_table_new_full (watch_hash, watch_equal, g_free, NULL);
+  return g_hash_table_new_full (note_hash, note_equal, g_free, NULL);
 }
 
 static void
@@ -94,7 +92,7 @@ void
 watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq)
 {
   Watch *watch = store->watch;
-  WatchKey key = { .account = account, .mailbox = mailbox, .modseq = modseq }, *known;
+  Note key = { .account = account, .mailbox = mailbox, .modseq = modseq }, *known;
 
   if (watch == NULL)
     return;
@@ -109,36 +107,30 @@ watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64
 }
 
 void
-watch_note (CfStore *store, CfAccountId account, CfMailboxId mailbox, const char *name)
+watch_note (CfStore *store, const KnownMailbox *state)
 {
   Watch *watch = store->watch;
-  WatchKey key = { .account = account, .mailbox = mailbox, .name_hash = g_str_hash (name) }, *known;
-  gboolean renamed = FALSE;
 
-  if (watch == NULL)
-    return;
-  g_mutex_lock (&watch->lock);
-  known = g_hash_table_lookup (watch->known, &key);
-  if (known != NULL) {
-    renamed = known->name_hash != key.name_hash;
-    known->name_hash = key.name_hash;
-  } else {
-    if (g_hash_table_size (watch->known) >= KNOWN_MAX) {
-      g_hash_table_unref (watch->older);
-      watch->older = watch->known;
-      watch->known = watch_new_set ();
-    }
-    g_hash_table_add (watch->known, g_memdup2 (&key, sizeof key));
-  }
-  g_mutex_unlock (&watch->lock);
   /* Whoever deals with it by its old name is to hear of that. */
-  if (renamed)
-    watch->func (account, 0, 0, watch->user_data);
+  if (watch != NULL && known_note (watch->known, state))
+    watch->func (state->account, 0, 0, watch->user_data);
+}
+
+/* The guard's: a worker was led elsewhere. */
+static void
+watch_take_elsewhere (gpointer data)
+{
+  Watch *watch = data;
+
+  g_mutex_lock (&watch->lock);
+  watch->elsewhere = TRUE;
+  g_mutex_unlock (&watch->lock);
+  watch_wake (watch);
 }
 
 /* ---- Saying ------------------------------------------------------------------------------------------ */
 
-static void
+void
 watch_call (CfCall *call)
 {
   *call = (CfCall){ .struct_size = sizeof *call,
@@ -146,12 +138,23 @@ watch_call (CfCall *call)
                     .trace = "watch" };
 }
 
-static gboolean
+gboolean
 watch_is_asked_to_stop (Watch *watch)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&watch->lock);
 
   return watch->stop;
+}
+
+/* Whether to look for the database once more; asks once. */
+static gboolean
+watch_is_elsewhere (Watch *watch)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&watch->lock);
+  gboolean elsewhere = watch->elsewhere;
+
+  watch->elsewhere = FALSE;
+  return elsewhere;
 }
 
 static void
@@ -177,7 +180,7 @@ watch_say (Watch *watch, GHashTable *notes)
     return FALSE;
   g_hash_table_iter_init (&iter, notes);
   while (g_hash_table_iter_next (&iter, &data, NULL)) {
-    const WatchKey *note = data;
+    const Note *note = data;
 
     g_string_append_printf (payload,
                             " %" G_GINT64_MODIFIER "x.%" G_GINT64_MODIFIER "x.%" G_GINT64_MODIFIER "x",
@@ -193,7 +196,7 @@ watch_say (Watch *watch, GHashTable *notes)
 static gboolean
 watch_say_notes (Watch *watch)
 {
-  g_autoptr (GHashTable) notes = watch_new_set ();
+  g_autoptr (GHashTable) notes = watch_new_notes ();
   GHashTableIter iter;
   gpointer data;
 
@@ -212,7 +215,7 @@ watch_say_notes (Watch *watch)
   g_hash_table_iter_init (&iter, notes);
   while (g_hash_table_iter_next (&iter, &data, NULL)) {
     if (!g_hash_table_contains (watch->notes, data))
-      g_hash_table_add (watch->notes, g_memdup2 (data, sizeof (WatchKey)));
+      g_hash_table_add (watch->notes, g_memdup2 (data, sizeof (Note)));
   }
   g_mutex_unlock (&watch->lock);
   return FALSE;
@@ -251,115 +254,6 @@ watch_hear (Watch *watch)
   return ok;
 }
 
-/* ---- Repairing --------------------------------------------------------------------------------------- */
-
-/* What this process deals with. */
-static GArray *
-watch_list_known (Watch *watch)
-{
-  GArray *list = g_array_new (FALSE, FALSE, sizeof (WatchKey));
-  GHashTable *sets[2];
-
-  g_mutex_lock (&watch->lock);
-  sets[0] = watch->known;
-  sets[1] = watch->older;
-  for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
-    GHashTableIter iter;
-    gpointer data;
-
-    g_hash_table_iter_init (&iter, sets[i]);
-    while (g_hash_table_iter_next (&iter, &data, NULL)) {
-      if (i == 0 || !g_hash_table_contains (watch->known, data))
-        g_array_append_vals (list, data, 1);
-    }
-  }
-  g_mutex_unlock (&watch->lock);
-  return list;
-}
-
-/* Nobody deals with a mailbox that is gone. */
-static void
-watch_forget (Watch *watch, const WatchKey *key)
-{
-  g_mutex_lock (&watch->lock);
-  g_hash_table_remove (watch->known, key);
-  g_hash_table_remove (watch->older, key);
-  g_mutex_unlock (&watch->lock);
-}
-
-static gboolean
-watch_take_state (const Row *row, gpointer data, GError **error)
-{
-  Watch *watch = data;
-  WatchKey key = { .account = (CfAccountId) row_int (row, 0),
-                   .mailbox = (CfMailboxId) row_int (row, 1),
-                   .modseq = (guint64) row_int (row, 2),
-                   .name_hash = row_is_null (row, 3) ? 0 : g_str_hash (row_text (row, 3)) };
-
-  g_array_append_val (watch->heard, key);
-  return TRUE;
-}
-
-static gboolean
-watch_ask_states (Watch *watch, const WatchKey *keys, guint n)
-{
-  g_autoptr (GError) error = NULL;
-  Params *params;
-  CfCall call;
-
-  watch_call (&call);
-  g_array_set_size (watch->heard, 0);
-  if (!pg_begin (watch->pg, &call, PG_READ, &error))
-    return FALSE;
-  params = pg_params (watch->pg);
-  params_array_begin (params, TYPE_INT8);
-  for (guint i = 0; i < n; i++)
-    params_element_int8 (params, (gint64) keys[i].account);
-  params_array_end (params);
-  params_array_begin (params, TYPE_INT8);
-  for (guint i = 0; i < n; i++)
-    params_element_int8 (params, (gint64) keys[i].mailbox);
-  params_array_end (params);
-  pg_send (watch->pg, STATEMENT_MAILBOX_STATES, watch_take_state, watch);
-  return pg_run (watch->pg, &error) && watch->heard->len == n;
-}
-
-/* Core knows best whether a state is news to it. */
-static gboolean
-watch_repair_piece (Watch *watch, const WatchKey *keys, guint n)
-{
-  if (!watch_ask_states (watch, keys, n))
-    return FALSE;
-  for (guint i = 0; i < n; i++) {
-    const WatchKey *state = &g_array_index (watch->heard, WatchKey, i);
-
-    watch->func (state->account, state->mailbox, state->modseq, watch->user_data);
-    if (state->modseq == 0)
-      watch_forget (watch, state);
-    else if (state->name_hash != keys[i].name_hash)
-      watch->func (state->account, 0, 0, watch->user_data);
-  }
-  return TRUE;
-}
-
-static gboolean
-watch_repair (Watch *watch)
-{
-  g_autoptr (GArray) list = NULL;
-
-  if (g_get_monotonic_time () < watch->next_repair)
-    return TRUE;
-  watch->next_repair = g_get_monotonic_time () + store_config.repair_interval * G_USEC_PER_SEC;
-  list = watch_list_known (watch);
-  for (guint i = 0; i < list->len; i += REPAIR_PIECE) {
-    if (watch_is_asked_to_stop (watch))
-      return TRUE;
-    if (!watch_repair_piece (watch, &g_array_index (list, WatchKey, i), MIN (REPAIR_PIECE, list->len - i)))
-      return FALSE;
-  }
-  return TRUE;
-}
-
 /* ---- The thread -------------------------------------------------------------------------------------- */
 
 /* Sleeps until there is something to say or to hear, or for @us. */
@@ -389,7 +283,7 @@ watch_listen (Watch *watch, GError **error)
   CfCall call;
 
   watch_call (&call);
-  watch->pg = pg_open (store_config.dsn, "watch", error);
+  watch->pg = pg_open (store_config.dsn, "watch", NULL, error);
   if (watch->pg == NULL || !pg_begin (watch->pg, &call, PG_READ, error))
     return FALSE;
   pg_params (watch->pg);
@@ -405,12 +299,56 @@ watch_listen (Watch *watch, GError **error)
   return TRUE;
 }
 
+/* FALSE: the connection is lost. */
+static gboolean
+watch_compare (Watch *watch)
+{
+  watch->next_repair = g_get_monotonic_time () + store_config.repair_interval * G_USEC_PER_SEC;
+  return compare_run (watch, watch->pg, watch->known, watch->func, watch->user_data);
+}
+
+/* From now on workers are let in where this connection leads. */
+static void
+watch_open_guard (Watch *watch)
+{
+  PgGuard *guard = &watch->store->guard;
+
+  g_mutex_lock (&guard->lock);
+  g_free (guard->place);
+  guard->place = g_strdup (pg_get_place (watch->pg));
+  guard->elsewhere = watch_take_elsewhere;
+  guard->data = watch;
+  g_mutex_unlock (&guard->lock);
+}
+
+static void
+watch_remove_guard (Watch *watch)
+{
+  PgGuard *guard = &watch->store->guard;
+
+  g_mutex_lock (&guard->lock);
+  g_clear_pointer (&guard->place, g_free);
+  g_mutex_unlock (&guard->lock);
+}
+
+/* A connection after another. Anything may have happened while nobody listened. FALSE: it is lost as well. */
+static gboolean
+watch_resume (Watch *watch)
+{
+  if (!watch_compare (watch))
+    return FALSE;
+  watch_open_guard (watch);
+  watch->func (0, 0, 0, watch->user_data);
+  return TRUE;
+}
+
 /* One connection's life. */
 static void
 watch_serve (Watch *watch)
 {
-  while (!watch_is_asked_to_stop (watch) && watch_hear (watch) && watch_say_notes (watch)
-         && watch_repair (watch))
+  while (!watch_is_asked_to_stop (watch) && !watch_is_elsewhere (watch) && watch_hear (watch)
+         && watch_say_notes (watch)
+         && (g_get_monotonic_time () < watch->next_repair || watch_compare (watch)))
     watch_sleep (watch, pg_get_socket (watch->pg), watch->next_repair - g_get_monotonic_time ());
 }
 
@@ -423,14 +361,11 @@ watch_run (gpointer data)
   while (!watch_is_asked_to_stop (watch)) {
     g_autoptr (GError) error = NULL;
 
-    if (watch->pg == NULL && !watch_listen (watch, &error)) {
+    if ((watch->pg == NULL && !watch_listen (watch, &error)) || (!is_first && !watch_resume (watch))) {
       g_clear_pointer (&watch->pg, pg_close);
       watch_sleep (watch, -1, RETRY_US);
       continue;
     }
-    /* Anything may have happened while nobody listened. */
-    if (!is_first)
-      watch->func (0, 0, 0, watch->user_data);
     is_first = FALSE;
     watch_serve (watch);
     g_clear_pointer (&watch->pg, pg_close);
@@ -446,9 +381,7 @@ watch_free (Watch *watch)
   pg_close (watch->pg);
   close (watch->wake);
   g_hash_table_unref (watch->notes);
-  g_hash_table_unref (watch->known);
-  g_hash_table_unref (watch->older);
-  g_array_unref (watch->heard);
+  known_free (watch->known);
   g_mutex_clear (&watch->lock);
   g_free (watch);
 }
@@ -464,20 +397,20 @@ slot_watch (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error
     g_free (watch);
     return FALSE;
   }
+  watch->store = store;
   watch->func = func;
   watch->user_data = user_data;
   g_snprintf (watch->node, sizeof watch->node, "%08x%08x", g_random_int (), g_random_int ());
   g_mutex_init (&watch->lock);
-  watch->notes = watch_new_set ();
-  watch->known = watch_new_set ();
-  watch->older = watch_new_set ();
-  watch->heard = g_array_new (FALSE, FALSE, sizeof (WatchKey));
+  watch->notes = watch_new_notes ();
+  watch->known = known_new ();
   watch->next_repair = g_get_monotonic_time () + store_config.repair_interval * G_USEC_PER_SEC;
   /* Before it hears, so that nothing is missed between. */
   if (!watch_listen (watch, error)) {
     watch_free (watch);
     return FALSE;
   }
+  watch_open_guard (watch);
   watch->thread = g_thread_new ("watch", watch_run, watch);
   store->watch = watch;
   return TRUE;
@@ -495,6 +428,7 @@ slot_unwatch (CfStore *store)
   g_mutex_unlock (&watch->lock);
   watch_wake (watch);
   g_thread_join (watch->thread);
+  watch_remove_guard (watch);
   store->watch = NULL;
   watch_free (watch);
 }

@@ -100,15 +100,23 @@ class Postgresql:
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.folder.chmod(0o755)  # the socket is in it
-        result = subprocess.run([find_program('initdb'), '--pgdata', self.data, '--username=postgres', '--auth=trust',
-                                 '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync', '--no-instructions'],
-                                capture_output=True, text=True, check=False, **self._options())
-        if result.returncode:
-            raise PostgresqlError(f'initdb: {result.stdout}{result.stderr}')
+        self._make_data()
         with open(self.data / 'postgresql.conf', 'a') as file:
             file.writelines(f'{name} = {value}\n' for name, value in self.settings.items())
 
+    def _make_data(self):
+        self.run('initdb', '--pgdata', self.data, '--username=postgres', '--auth=trust', '--encoding=UTF8',
+                 '--locale=C.UTF-8', '--no-sync', '--no-instructions')
+
     # ---- The process ----
+
+    def run(self, program, *arguments, **options):
+        """One of PostgreSQL's programs, as whoever PostgreSQL runs as; its result."""
+        result = subprocess.run([find_program(program), *arguments], capture_output=True, text=True, check=False,
+                                **{**self._options(), **options})
+        if result.returncode:
+            raise PostgresqlError(f'{program}: {result.stdout}{result.stderr}')
+        return result
 
     def start(self):
         log = open(self.folder / 'log', 'ab')
@@ -198,6 +206,39 @@ class Postgresql:
 
     def drop_database(self, name):
         self.psql(f'drop database if exists {name} with (force)')
+
+
+class Standby(Postgresql):
+    """Follows @primary by streaming replication, asynchronously."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__()
+
+    def _make_data(self):
+        self.run('pg_basebackup', '--pgdata', self.data, '--dbname', self.primary.dsn(), '--write-recovery-conf',
+                 '--checkpoint=fast', '--no-sync')
+
+    def catch_up(self):
+        """Until it has all that the primary has now."""
+        lsn = self.primary.psql('select pg_current_wal_flush_lsn()').strip()
+        self._wait(f"select pg_last_wal_replay_lsn() >= '{lsn}'")
+
+    def detach(self):
+        """From here on it receives nothing."""
+        self.psql("alter system set primary_conninfo = ''")
+        self.psql('select pg_reload_conf()')
+        self._wait('select count(*) = 0 from pg_stat_wal_receiver')
+
+    def promote(self):
+        self.psql('select pg_promote()')
+
+    def _wait(self, condition):
+        end = time.monotonic() + START_TIMEOUT
+        while self.psql(condition).strip() != 't':
+            if time.monotonic() > end:
+                raise PostgresqlError(f'not within {START_TIMEOUT} s: {condition}')
+            time.sleep(0.02)
 
 
 class Shared(Postgresql):

@@ -544,7 +544,9 @@ typedef struct {
   /* -- watch -- */
 
   /* Tell @func of what other processes change, until unwatch: soon after it is durable, and of everything,
-   * late at worst. Main thread. Without it the store has one process. */
+   * late at worst. A store that can fall back, losing commits that it had acknowledged (a failover may), gives
+   * a new UIDVALIDITY to the mailboxes that lack what this process was told of, before it reports them again,
+   * and then tells @func of account 0. Main thread. Without it the store has one process. */
   gboolean (*watch) (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
   void (*unwatch) (CfStore *store);
 
@@ -566,8 +568,8 @@ typedef struct {
   gboolean (*check) (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
                      gpointer user_data, GError **error);
 
-  /* This store was restored from a backup: gives every mailbox a new UIDVALIDITY. Without
-   * it: not supported. */
+  /* This store was restored from a backup: gives every mailbox a new UIDVALIDITY, and tells other processes
+   * (watch, account 0). Without it: not supported. */
   gboolean (*restored) (CfStoreConn *conn, const CfCall *call, GError **error);
 
   /* As check, of one account: its mailboxes, its messages, and the content and objects that these have; what
