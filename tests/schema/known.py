@@ -3,6 +3,9 @@ messages expunged, an account deleted, logins and traffic of past days."""
 import base64
 import hashlib
 
+import postgresql
+import tap
+
 ANN, BOB = 'ann@example.org', 'bob@example.org'
 EVE, IDLE, GONE = 'eve@example.net', 'idle@example.net', 'gone@example.net'
 CONVERSATION = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'
@@ -38,8 +41,8 @@ def cpm(contribution, minute, reply=''):
             f'Contribution-ID: {contribution}\r\n{reply}IMDN-Message-ID: imdn-{contribution}\r\n')
 
 
-HOLIDAY = message('Bob <bob@EXAMPLE.org>', ANN, 'Holiday', cpm('k1', 1) + f'Message-ID: {HOLIDAY_ID}\r\n', picture=BEACH,
-                  file_name='beach.png')
+HOLIDAY = message('Bob <bob@EXAMPLE.org>', ANN, 'Holiday', cpm('k1', 1) + f'Message-ID: {HOLIDAY_ID}\r\n',
+                  picture=BEACH, file_name='beach.png')
 REPLY = message(ANN, BOB, 'Re: Holiday', cpm('k2', 5, 'k1'))
 THANKS = message(BOB, ANN, '=?utf-8?q?Gr=C3=BC=C3=9Fe?=', cpm('k3', 9, 'k2'))
 FORWARD = message('carl@example.com', ANN, 'The same picture', picture=BEACH, file_name='again.png')
@@ -100,6 +103,20 @@ def fill_by_imap(server):
     assert server.control('user', 'delete', GONE).returncode == 0
 
 
+# Names with a wrong password.
+ATTEMPTS = [EVE, EVE, 'mallory@example.org']
+
+
+def fail_logins(server):
+    """Attempts that fail; when these and the good ones before are in the audit."""
+    for name in ATTEMPTS:
+        with server.client() as client:
+            assert client.command(f'LOGIN {name} wrong').status == 'NO'
+    wanted = len(ATTEMPTS) + len(ACCOUNTS) - 1
+    tap.wait_until(lambda: int(postgresql.cluster().psql('select count(*) from coffer.login_audit', server.database))
+                   == wanted, 'all logins are noted')
+
+
 # Timestamps without a zone, in UTC.
 LONG_AGO = "date_trunc('day', now() at time zone 'UTC') - interval '200 days'"
 LAST_MONTH = "date_trunc('month', now() at time zone 'UTC') - interval '1 month'"
@@ -125,5 +142,7 @@ insert into coffer.login_audit (at, node, account, name, remote, mechanism, outc
     ) as l (n, name, remote, outcome, reason)
     left join coffer.account a on a.name = l.name;
 insert into coffer.login_audit (at, node, account, name, remote, mechanism, outcome)
-  values (extract(epoch from {LONG_AGO} + interval '8 hours 1 second'), 'node1', null, 'old', '203.0.113.1', 'LOGIN', 'failed');
+  values (
+    extract(epoch from {LONG_AGO} + interval '8 hours 1 second'), 'node1', null, 'old', '203.0.113.1', 'LOGIN',
+    'failed');
 '''

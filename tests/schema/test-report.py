@@ -20,7 +20,8 @@ from server import Server  # noqa: E402
 from views import Views, same  # noqa: E402
 
 LIST = Path(__file__).resolve().parent / 'report-1.txt'
-CONFIG = {'storage': {'object_threshold': known.THRESHOLD, 'collect_interval': '0'}}
+CONFIG = {'imap': {'login_delay_max': '0'},
+          'storage': {'object_threshold': known.THRESHOLD, 'collect_interval': '0'}}
 # What no view may show, wholly or in part.
 HIDDEN = ('content_chunk', 'object_chunk', 'content_facts', 'credential', 'attribute')
 # Questions that have to reach an index by what they ask for: the question, and the condition on the index.
@@ -86,7 +87,8 @@ class Report:
 
     def page(self):
         wanted = page.views_text(self.rows)
-        assert page.section('The views') == wanted, 'doc/reporting.md is not as the database: test-report.py BUILD --write'
+        assert page.section('The views') == wanted, (
+            'doc/reporting.md is not as the database: test-report.py BUILD --write')
 
     def every_view_is_tested(self):
         tested = {name for name, _ in Views(self.analyst).cases()} | {'version'}
@@ -150,8 +152,9 @@ class Report:
     def narrow_questions(self):
         """Those about one of many reach an index, whatever the planner thinks of small tables."""
         for question, condition in NARROW:
-            plan = '\n'.join(row[0] for row in self.analyst.ask(
-                f'set enable_seqscan = off; set timezone = \'UTC\'; explain (costs off) select * from report.{question}'))
+            rows = self.analyst.ask("set enable_seqscan = off; set timezone = 'UTC';"
+                                    f' explain (costs off) select * from report.{question}')
+            plan = '\n'.join(line for line, in rows)
             conditions = [line.split('Cond: ')[1] for line in plan.splitlines() if 'Index Cond: ' in line]
             assert any(condition in line for line in conditions), f'{question}\n{plan}'
             # The tables that grow with the messages are not read as a whole.
@@ -214,6 +217,7 @@ def main():
             if sys.argv[2:] == ['--write']:
                 return write(Report(server, cluster, analyst))
             known.fill_by_imap(server)
+            known.fail_logins(server)
             cluster.psql(known.HISTORY, server.database)
             return tap.run(cases(Report(server, cluster, analyst)))
 

@@ -41,8 +41,9 @@ class Views:
         same(self.ask(f"""select last_login_on = {known.LONG_AGO}, last_appended_on,
                         created_at at time zone 'UTC' = {known.LONG_AGO} - interval '60 days'
                       from report.accounts where account = '{IDLE}'"""), [('t', None, 't')])
-        same(self.ask("select account from report.accounts where last_appended_on >= (now() at time zone 'UTC')::date - 1"
-                      ' and created_at > now() - interval \'1 hour\' order by account'), [(ANN,), (BOB,), (EVE,)])
+        same(self.ask("""select account from report.accounts
+                      where last_appended_on >= (now() at time zone 'UTC')::date - 1
+                        and created_at > now() - interval '1 hour' order by account"""), [(ANN,), (BOB,), (EVE,)])
 
     def mailboxes(self):
         wanted = [texts(account, name, *counts, counts[0] + lost + 1)
@@ -100,8 +101,8 @@ class Views:
         same(self.ask(f"""select part, kind, media_type, encoding, disposition, file_name, octets, decoded_octets
                       from report.message_parts where account = '{ANN}' and content_id = (select content_id
                         from report.messages where account = '{ANN}' and mailbox = 'Archive') order by part"""),
-             [('', 'multipart', 'multipart/mixed', '7bit', None, None, str(len(known.HOLIDAY) - known.HOLIDAY.index(b'\r\n\r\n') - 4),
-               '0'),
+             [('', 'multipart', 'multipart/mixed', '7bit', None, None,
+               str(len(known.HOLIDAY) - known.HOLIDAY.index(b'\r\n\r\n') - 4), '0'),
               ('1', 'leaf', 'text/plain', '7bit', None, None, '6', '6'),
               ('2', 'leaf', 'image/jpeg', 'base64', 'attachment', 'beach.png', str(len(BEACH)),
                str(len(known.PNG) + 6400))])
@@ -137,8 +138,8 @@ class Views:
              sorted([row(ANN, BEACH, 2), row(ANN, CITY, 1), row(BOB, BEACH, 1)]))
 
     def media_uses(self):
-        same(self.ask(f"""select u.account, m.mailbox, m.uid, u.part, u.media_type, u.disposition, u.file_name, u.octets,
-                        u.decoded_octets
+        same(self.ask(f"""select u.account, m.mailbox, m.uid, u.part, u.media_type, u.disposition, u.file_name,
+                        u.octets, u.decoded_octets
                       from report.media_objects o join report.media_uses u using (object_id)
                       join report.messages m using (account_id, content_id)
                       where o.sha256 = '{hashlib.sha256(BEACH).hexdigest()}' order by u.account, m.mailbox, m.uid"""),
@@ -152,11 +153,11 @@ class Views:
         octets = {account: sum(len(content) for owner, _, content in known.APPENDED if owner == account)
                   for account in appended}
         same(self.ask('select coalesce(account, \'deleted\'), domain, appended_messages, appended_octets,'
-                      " expunged_messages from report.daily_traffic"
+                      " expunged_messages, logins from report.daily_traffic"
                       " where day >= (now() at time zone 'UTC')::date - 1 order by 1"),
              [texts(account if account != known.GONE else 'deleted',
                     account.split('@')[1] if account != known.GONE else None, appended[account], octets[account],
-                    1 if account == ANN else 0) for account in (ANN, BOB, known.GONE, EVE)])
+                    1 if account == ANN else 0, 1) for account in (ANN, BOB, known.GONE, EVE)])
         same(self.ask(f"""select day - ({known.LAST_MONTH})::date, account, appended_messages, appended_octets,
                         expunged_messages, logins
                       from report.daily_traffic
@@ -204,6 +205,12 @@ class Views:
               ('node1', None, 'root', '198.51.100.7', 'PLAIN', 'failed', None),
               ('node1', None, 'admin@example.org', '2001:db8::5', 'PLAIN', 'failed', None),
               ('node1', IDLE, IDLE, '192.0.2.9', 'PLAIN', 'refused', 'Disabled')])
+        same(self.ask("""select account, name, client_address, mechanism, outcome, actor from report.logins
+                      where node <> 'node1' order by name, login_id"""),
+             [(ANN, ANN, '127.0.0.1', 'LOGIN', 'ok', None), (BOB, BOB, '127.0.0.1', 'LOGIN', 'ok', None),
+              (EVE, EVE, '127.0.0.1', 'LOGIN', 'ok', None), (EVE, EVE, '127.0.0.1', 'LOGIN', 'failed', None),
+              (EVE, EVE, '127.0.0.1', 'LOGIN', 'failed', None), (None, known.GONE, '127.0.0.1', 'LOGIN', 'ok', None),
+              (None, 'mallory@example.org', '127.0.0.1', 'LOGIN', 'failed', None)])
         same(self.ask(f"select name, at at time zone 'UTC' - ({known.LONG_AGO}) from report.logins"
                       " where at < now() - interval '10 days'"), [('old', '08:00:01')])
 
