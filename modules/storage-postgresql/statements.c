@@ -176,20 +176,21 @@ const StatementRow statements[STATEMENT_LAST] = {
   STATEMENT (LOGIN_AUDIT_TRIM, "select coffer.login_audit_trim($1)"),
   STATEMENT (LOGINS_NOTE, "select coffer.logins_note($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
   STATEMENT (RESTORED, "select coffer.restored()"),
-  STATEMENT (
-      CHECK_TOTAL,
-      "select ((select coalesce(sum(inline_octets), 0) from coffer.content where $1::bigint in (0, account))"
-      " + (select coalesce(sum(o.length), 0) from coffer.object o where o.sha256 is not null"
-      "   and ($1::bigint = 0 or exists (select from coffer.content_segment s"
-      "     where s.object = o.id and s.account = $1::bigint))))::bigint"),
+  /* Of an account, or with 0 of all. */
+  STATEMENT (CHECK_TOTAL,
+             "select ((select coalesce(sum(inline_octets), 0) from coffer.content"
+             "   where $1::bigint = 0 or account = $1::bigint)"
+             " + (select coalesce(sum(o.length), 0) from coffer.object o where o.sha256 is not null"
+             "   and ($1::bigint = 0 or o.id = any (array(select s.object from coffer.content_segment s"
+             "     where s.account = $1::bigint and s.object is not null)))))::bigint"),
   STATEMENT (CHECK_CONTENTS, "select account, content, n, sha256, data from coffer.content_chunk"
                              " where (account, content, n) > ($1, $2, $3) and account <= $4"
                              " order by account, content, n limit 64"),
   STATEMENT (CHECK_OBJECTS,
              "select id, sha256, length from coffer.object o where id > $1 and sha256 is not null"
-             " and ($2::bigint = 0 or exists (select from coffer.content_segment s"
-             "  where s.object = o.id and s.account = $2::bigint))"
-             " order by id limit 1"),
+             " and ($2::bigint = 0 or o.id = any (array(select s.object from coffer.content_segment s"
+             "  where s.account = $2::bigint and s.object > $1)))"
+             " order by id limit 64"),
   STATEMENT (CHECK_OBJECT_CHUNKS, "select data from coffer.object_chunk where object = $1 order by n"),
   STATEMENT (NOTIFY, "select pg_notify('coffer', $1)"),
 };
