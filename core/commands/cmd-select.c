@@ -97,6 +97,23 @@ select_leave (CfSession *session, CfOutput *output)
   cf_output_text (output, "* OK [CLOSED] The mailbox that was selected is closed\r\n");
 }
 
+static gboolean
+select_open (CfCommandCall *call, const char *name, gboolean read_only, CfResync *resync, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  gboolean opened
+      = cf_selected_open (session, name, read_only, resync != NULL ? &resync->query : NULL, error);
+
+  cf_call_end_load (call);
+  if (!opened)
+    return FALSE;
+  call->has_opened = TRUE;
+  select_respond (call);
+  if (resync != NULL)
+    cf_resync_begin (resync, session);
+  return TRUE;
+}
+
 static CfRun
 select_run (CfCommandCall *call, gboolean read_only, GError **error)
 {
@@ -111,15 +128,10 @@ select_run (CfCommandCall *call, gboolean read_only, GError **error)
   }
   cf_call_lookup_parameter (call, "QRESYNC", &resync);
   if (!call->has_opened) {
-    if (!cf_call_enter_store (call))
+    if (!cf_call_begin_load (call, name) || !cf_call_enter_store (call))
       return CF_RUN_WAIT;
-    if (!cf_selected_open (session, name, read_only, resync != NULL ? &((CfResync *) resync)->query : NULL,
-                           error))
+    if (!select_open (call, name, read_only, resync, error))
       return CF_RUN_ERROR;
-    call->has_opened = TRUE;
-    select_respond (call);
-    if (resync != NULL)
-      cf_resync_begin (resync, session);
   }
   if (resync != NULL && cf_resync_write (resync, call) == CF_RUN_MORE)
     return CF_RUN_MORE;

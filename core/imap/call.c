@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "imap/session.h"
 #include "module/registry.h"
+#include "store/calls.h"
 #include "store/service.h"
 
 typedef struct {
@@ -43,6 +44,7 @@ cf_call_give_up (CfCommandCall *call)
     cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
   call->asked_store = call->has_store = FALSE;
   call->asked_heavy = call->has_heavy = FALSE;
+  cf_call_end_load (call);
   cf_call_set_state (call, NULL, NULL);
   call->store_until = 0;
 }
@@ -237,6 +239,33 @@ cf_call_leave_store (CfCommandCall *call)
   if (call->asked_heavy)
     cf_permits_release (cf_store_service_get_heavy_permits (), cf_session_get_ref (call->session));
   call->has_store = call->asked_store = call->has_heavy = call->asked_heavy = FALSE;
+}
+
+/* ---- Loads ---- */
+
+gboolean
+cf_call_begin_load (CfCommandCall *call, const char *name)
+{
+  gboolean waited = call->waits_for_load;
+
+  call->asked_load = TRUE;
+  call->waits_for_load = !cf_store_begin_load (call->session, cf_session_get_ref (call->session), name);
+  /* It has had what it waited for; its turn at the store is another thing to wait for. */
+  if (waited && !call->waits_for_load)
+    call->store_until = 0;
+  if (call->waits_for_load)
+    cf_call_wait_for_store (call, 0);
+  return !call->waits_for_load;
+}
+
+void
+cf_call_end_load (CfCommandCall *call)
+{
+  if (call->asked_load)
+    cf_store_end_load (cf_session_get_ref (call->session));
+  if (call->waits_for_load)
+    call->store_until = 0;
+  call->asked_load = call->waits_for_load = FALSE;
 }
 
 /* ---- Waiting ---- */

@@ -24,6 +24,8 @@ struct _CfCommandCall {
 
   gboolean asked_store, asked_heavy; /* may hold or wait for a permit */
   gboolean has_store, has_heavy;     /* holds it */
+  gboolean asked_load;               /* may load a mailbox, or wait for another session that does */
+  gboolean waits_for_load;           /* waits */
   gboolean is_queued;                /* waits for one: this step could not go on without */
 
   /* A command that reads lines of its own: IDLE, AUTHENTICATE. */
@@ -60,6 +62,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfCommandCall, cf_call_free)
 
 /* Gives back the permits that the step held; one that is still waited for stays. */
 void cf_call_leave_store (CfCommandCall *call);
+
+/* Before the store is entered to load the index of mailbox @name: FALSE, return CF_RUN_WAIT, as another
+ * session is loading it. Else, when it is loaded or not needed, end. */
+gboolean cf_call_begin_load (CfCommandCall *call, const char *name);
+void cf_call_end_load (CfCommandCall *call);
 
 /* Before answering WAIT for what another session's call of the store may delay: notes until when. */
 void cf_call_wait_for_store (CfCommandCall *call, guint64 octets);

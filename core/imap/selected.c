@@ -13,7 +13,7 @@ cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfRe
   g_autoptr (CfSnapshot) snapshot = NULL;
   guint32 recent;
 
-  if (!cf_store_select (session, name, !read_only, resync, &mailbox, &snapshot, &recent, error))
+  if (!cf_store_select (session, session->ref, name, !read_only, resync, &mailbox, &snapshot, &recent, error))
     return FALSE;
   session->view = cf_view_new (snapshot);
   session->mailbox = g_steal_pointer (&mailbox);
@@ -70,7 +70,7 @@ cf_selected_refresh (CfSession *session, GError **error)
 {
   g_autoptr (CfSnapshot) snapshot = NULL;
 
-  if (!cf_store_refresh (session, session->mailbox, &snapshot, error))
+  if (!cf_store_refresh (session, session->ref, session->mailbox, &snapshot, error))
     return FALSE;
   cf_view_advance (session->view, snapshot);
   return TRUE;

@@ -20,7 +20,13 @@ void
 cf_session_give_up_waiting (CfSession *session)
 {
   CfCommandCall *call = session->call;
+  gint64 until = cf_loads_get_until (cf_store_service_get_loads (), session->ref);
 
+  /* The mailbox that another session is loading goes on coming. */
+  if (until > g_get_monotonic_time ()) {
+    call->store_until = until;
+    return;
+  }
   call->store_until = 0;
   if (cf_session_is_waiting_for_input (session))
     return; /* IDLE keeps its place, as nobody waits for an answer */

@@ -395,17 +395,23 @@ session_finish (CfSession *session)
 static CfRun
 session_prepare (CfSession *session, GError **error)
 {
-  gboolean required = session->call->command->states == CF_STATE_SELECTED;
+  CfCommandCall *call = session->call;
+  gboolean required = call->command->states == CF_STATE_SELECTED;
   g_autoptr (GError) local_error = NULL;
+  gboolean refreshed;
 
-  session->call->is_preparing = FALSE;
-  if (session->view == NULL || (session->call->command->flags & CF_COMMAND_LAST) != 0
-      || session->call->goes_without || !cf_selected_needs_refresh (session) || cf_selected_promote (session))
+  call->is_preparing = FALSE;
+  if (session->view == NULL || (call->command->flags & CF_COMMAND_LAST) != 0 || call->goes_without
+      || !cf_selected_needs_refresh (session) || cf_selected_promote (session)) {
+    cf_call_end_load (call);
     return CF_RUN_DONE;
-  session->call->is_preparing = !cf_call_enter_store (session->call);
-  if (session->call->is_preparing)
+  }
+  call->is_preparing = !cf_call_begin_load (call, session->mailbox_name) || !cf_call_enter_store (call);
+  if (call->is_preparing)
     return CF_RUN_WAIT;
-  if (cf_selected_refresh (session, &local_error) || !required)
+  refreshed = cf_selected_refresh (session, &local_error);
+  cf_call_end_load (call);
+  if (refreshed || !required)
     return CF_RUN_DONE;
   g_propagate_error (error, g_steal_pointer (&local_error));
   return CF_RUN_ERROR;

@@ -17,6 +17,8 @@ static GHashTable *table_names; /* CfMailbox: itself, by account and name */
 static gint table_names_serial; /* atomic */
 static GQueue table_lru;        /* of those with a snapshot; most recently used first */
 static gsize table_octets, table_max_octets;
+/* The last one whose snapshot is larger than all may be together: it stays, and does not count. */
+static CfMailbox *table_spared;
 static CfMailboxWakeFunc table_wake;
 static gpointer table_wake_data;
 
@@ -76,9 +78,26 @@ table_uncharge (CfMailbox *mailbox)
 {
   if (mailbox->charged == 0)
     return;
-  table_octets -= mailbox->charged;
+  if (mailbox == table_spared)
+    table_spared = NULL;
+  else
+    table_octets -= mailbox->charged;
   mailbox->charged = 0;
   g_queue_unlink (&table_lru, &mailbox->link);
+}
+
+/* A mailbox that is opened and closed again and again is not to be loaded each time because it is large; and
+ * the others are not to go for its sake. */
+static void
+table_spare (CfMailbox *mailbox)
+{
+  if (table_spared != NULL) {
+    table_octets += table_spared->charged;
+    g_queue_unlink (&table_lru, &table_spared->link);
+    g_queue_push_tail_link (&table_lru, &table_spared->link);
+  }
+  table_spared = mailbox;
+  table_octets -= mailbox->charged;
 }
 
 static void
@@ -140,6 +159,8 @@ table_charge (CfMailbox *mailbox)
   mailbox->charged = size;
   table_octets += size;
   g_queue_push_head_link (&table_lru, &mailbox->link);
+  if (size > table_max_octets && table_max_octets > 0)
+    table_spare (mailbox);
 }
 
 /* The snapshot of @mailbox if nobody but it holds it; it has none then. Nobody can take a reference
@@ -156,7 +177,8 @@ mailbox_steal_unheld (CfMailbox *mailbox)
   return snapshot;
 }
 
-/* Drops what is too much, least recently used first. Those that are held are in use: they move to the front.
+/* Drops what is too much, least recently used first. Those that are held are in use: they move to the
+ * front, like the one that is spared.
  * What must be freed goes to @snapshots and @mailboxes. */
 static void
 table_evict (GPtrArray *snapshots, GPtrArray *mailboxes)
@@ -164,7 +186,7 @@ table_evict (GPtrArray *snapshots, GPtrArray *mailboxes)
   for (guint look = 0; look < EVICT_LOOK && table_octets > table_max_octets && table_lru.tail != NULL;
        look++) {
     CfMailbox *mailbox = table_lru.tail->data;
-    CfSnapshot *snapshot = mailbox_steal_unheld (mailbox);
+    CfSnapshot *snapshot = mailbox == table_spared ? NULL : mailbox_steal_unheld (mailbox);
 
     if (snapshot == NULL) {
       g_queue_unlink (&table_lru, &mailbox->link);
@@ -203,6 +225,7 @@ cf_mailbox_init (gsize max_octets, CfMailboxWakeFunc wake, gpointer user_data)
   table_names = g_hash_table_new (table_hash_name, table_equal_name);
   g_queue_init (&table_lru);
   table_octets = 0;
+  table_spared = NULL;
   table_max_octets = max_octets;
   table_wake = wake;
   table_wake_data = user_data;

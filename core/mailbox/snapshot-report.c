@@ -18,6 +18,9 @@
 #define ROW_SIZE_MIN  (offsetof (CfIndexRow, keywords) + sizeof (const CfKeywords *))
 #define INFO_SIZE_MIN (offsetof (CfMailboxInfo, special_use) + sizeof (guint32))
 
+/* Rows between two calls of the progress function. */
+#define PROGRESS_ROWS 1024
+
 struct _CfSnapshotReport {
   CfIndexSink sink; /* first */
   CfSnapshot *base; /* or NULL: everything was asked for */
@@ -35,6 +38,9 @@ struct _CfSnapshotReport {
   CfUidSet *expunged;
   CfSnapshotBuilder rows;
   guint32 last_uid;
+  guint n_rows;
+  CfSnapshotReportFunc progress;
+  gpointer progress_data;
 };
 
 /* ---- Collecting -------------------------------------------------------------------------------------- */
@@ -132,6 +138,8 @@ report_row (CfIndexSink *sink, const CfIndexRow *row)
   else
     cf_snapshot_builder_add_row (&report->rows, row);
   report->last_uid = row->uid;
+  if (++report->n_rows % PROGRESS_ROWS == 0 && report->progress != NULL)
+    report->progress (report->progress_data);
 }
 
 CfSnapshotReport *
@@ -212,6 +220,13 @@ guint64
 cf_snapshot_report_get_heard (const CfSnapshotReport *report)
 {
   return report->heard;
+}
+
+void
+cf_snapshot_report_set_progress (CfSnapshotReport *report, CfSnapshotReportFunc func, gpointer user_data)
+{
+  report->progress = func;
+  report->progress_data = user_data;
 }
 
 guint64

@@ -100,6 +100,11 @@ guint cf_snapshot_report_get_serial (const CfSnapshotReport *report);
 void cf_snapshot_report_set_heard (CfSnapshotReport *report, guint64 heard);
 guint64 cf_snapshot_report_get_heard (const CfSnapshotReport *report);
 
+/* @func is called now and then while a report of many rows is being filled, by whoever fills it. */
+typedef void (*CfSnapshotReportFunc) (gpointer user_data);
+void cf_snapshot_report_set_progress (CfSnapshotReport *report, CfSnapshotReportFunc func,
+                                      gpointer user_data);
+
 /* What to ask the store for: CfIndexQuery.since, or the since of a batch. */
 guint64 cf_snapshot_report_get_since (const CfSnapshotReport *report);
 /* Borrowed, as long as the report. */

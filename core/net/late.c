@@ -42,6 +42,16 @@ cf_net_block (gint64 deadline)
   atomic_store (&worker->loan, LOAN_LENT);
 }
 
+/* Should the sweep be looking just now, the client may be told all the same. */
+void
+cf_net_prolong (gint64 deadline)
+{
+  CfWorker *worker = cf_net_get_worker ();
+
+  if (worker != NULL && atomic_load (&worker->loan) != LOAN_NONE)
+    atomic_store (&worker->late_at, deadline);
+}
+
 gboolean
 cf_net_unblock (void)
 {

@@ -156,8 +156,10 @@ typedef struct {
 void cf_conn_set_late (CfConn *conn, const CfConnLate *late, gpointer data);
 
 /* Around a call that may block until @deadline (monotonic microseconds) or, against all promises, longer. The
- * second: TRUE, the client has been told meanwhile. Do nothing on other threads than workers. */
+ * last: TRUE, the client has been told meanwhile. In between, the call may be given more time. Do nothing on
+ * other threads than workers. */
 void cf_net_block (gint64 deadline);
+void cf_net_prolong (gint64 deadline);
 gboolean cf_net_unblock (void);
 /* The client was told in this run; nothing more should be begun for it. */
 gboolean cf_net_is_late (void);

@@ -24,6 +24,11 @@ gboolean cf_store_mailbox_status (CfSession *session, const char *name, CfMailbo
 
 /* ---- The index ---- */
 
+/* Before cf_store_select() or cf_store_refresh(), and without a permit: FALSE, another session is loading
+ * this mailbox, of which there is nothing in memory; the session is woken when that is over, and asks again.
+ * After TRUE, and when it waits no longer, end_load. @self: the session's connection, here and below. */
+gboolean cf_store_begin_load (CfSession *session, CfConnRef self, const char *name);
+void cf_store_end_load (CfConnRef self);
 /* What a client that resynchronises knows of the mailbox, and what has gone since (RFC 7162, 3.2.5). */
 typedef struct {
   guint32 uid_validity;
@@ -36,15 +41,16 @@ typedef struct {
 /* SELECT (@claim_recent) or EXAMINE: the mailbox of this name and its newest snapshot; right r. *@out_recent
  * is where the UIDs begin that no session has been shown as \Recent. The caller releases and unrefs. With
  * @resync (or NULL) it may take a second round trip, if the mailbox is not in memory. */
-gboolean cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
-                          CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent,
-                          GError **error);
+gboolean cf_store_select (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
+                          CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot,
+                          guint32 *out_recent, GError **error);
 /* What was expunged of @mailbox after @since; *@out_expunged NULL: the store does not remember as far back,
  * and it can be any message that is not there. The caller frees. */
 gboolean cf_store_load_expunged (CfSession *session, CfMailbox *mailbox, guint64 since,
                                  CfUidSet **out_expunged, GError **error);
 /* Brings a mailbox that is stale or has no snapshot up to date. */
-gboolean cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error);
+gboolean cf_store_refresh (CfSession *session, CfConnRef self, CfMailbox *mailbox, CfSnapshot **out_snapshot,
+                           GError **error);
 /* The mailbox a name stands for, from memory or, costing a round trip, from the store. No right is asked.
  * CF_ERROR_NONEXISTENT. */
 gboolean cf_store_resolve (CfSession *session, const char *name, CfMailboxId *out_mailbox, GError **error);

@@ -16,6 +16,56 @@ index_load (CfSession *session, const CfIndexQuery *query, CfIndexSink *sink, GE
   return cf_store_end (&frame, frame.slots->index_load (frame.conn, &frame.call, query, sink, error), error);
 }
 
+/* ---- Loading what a snapshot is made of ---- */
+
+typedef struct {
+  CfStoreFrame frame;
+  CfConnRef self;
+} ReportLoad;
+
+/* As long as rows come, a large mailbox may take longer than the deadline of an ordinary call. */
+static void
+report_go_on (gpointer user_data)
+{
+  ReportLoad *load = user_data;
+
+  cf_store_go_on (&load->frame);
+  cf_loads_go_on (cf_store_service_get_loads (), load->self, load->frame.call.deadline);
+}
+
+static gboolean
+report_load (CfSession *session, CfConnRef self, const CfIndexQuery *query, CfSnapshotReport *report,
+             GError **error)
+{
+  ReportLoad load = { .self = self };
+  CfStoreFrame *frame = &load.frame;
+  gboolean ok;
+
+  if (!cf_store_begin (frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  cf_snapshot_report_set_progress (report, report_go_on, &load);
+  ok = frame->slots->index_load (frame->conn, &frame->call, query, cf_snapshot_report_get_sink (report),
+                                 error);
+  cf_snapshot_report_set_progress (report, NULL, NULL);
+  return cf_store_end (frame, ok, error);
+}
+
+gboolean
+cf_store_begin_load (CfSession *session, CfConnRef self, const char *name)
+{
+  CfAccountId account = cf_session_get_account (session);
+  g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
+  g_autoptr (CfSnapshot) snapshot = known != NULL ? cf_mailbox_ref_snapshot (known) : NULL;
+
+  return snapshot != NULL || cf_loads_begin (cf_store_service_get_loads (), self, account, name);
+}
+
+void
+cf_store_end_load (CfConnRef self)
+{
+  cf_loads_end (cf_store_service_get_loads (), self);
+}
+
 /* A store that succeeds must have said which mailbox it found. */
 static const CfMailboxInfo *
 index_get_info (const CfSnapshotReport *report, GError **error)
@@ -127,9 +177,9 @@ resync_complete (CfSession *session, CfMailbox *mailbox, CfSnapshot *snapshot, c
 
 /* *@out_fell_back: what was known of the mailbox was void, and is known no longer. */
 static gboolean
-select_load (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
-             CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, gboolean *out_fell_back,
-             GError **error)
+select_load (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
+             CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent,
+             gboolean *out_fell_back, GError **error)
 {
   CfAccountId account = cf_session_get_account (session);
   g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
@@ -151,8 +201,7 @@ select_load (CfSession *session, const char *name, gboolean claim_recent, CfResy
     resync_prepare (resync, known, report);
     query.since = cf_snapshot_report_get_since (report);
   }
-  if (!index_load (session, &query, cf_snapshot_report_get_sink (report), error)
-      || (info = index_get_info (report, error)) == NULL)
+  if (!report_load (session, self, &query, report, error) || (info = index_get_info (report, error)) == NULL)
     return FALSE;
   cf_names_remember (account, name, info->id);
 
@@ -171,28 +220,30 @@ select_load (CfSession *session, const char *name, gboolean claim_recent, CfResy
 }
 
 gboolean
-cf_store_select (CfSession *session, const char *name, gboolean claim_recent, CfResyncQuery *resync,
-                 CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent, GError **error)
+cf_store_select (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
+                 CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot,
+                 guint32 *out_recent, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   gboolean fell_back;
 
   if (!select_may (session, name, error))
     return FALSE;
-  if (select_load (session, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent, &fell_back,
-                   &local_error))
+  if (select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent,
+                   &fell_back, &local_error))
     return TRUE;
   if (!fell_back) {
     g_propagate_error (error, g_steal_pointer (&local_error));
     return FALSE;
   }
   /* This client knows nothing of the mailbox yet, so nothing is wrong for it. */
-  return select_load (session, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent, &fell_back,
-                      error);
+  return select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent,
+                      &fell_back, error);
 }
 
 gboolean
-cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snapshot, GError **error)
+cf_store_refresh (CfSession *session, CfConnRef self, CfMailbox *mailbox, CfSnapshot **out_snapshot,
+                  GError **error)
 {
   g_autoptr (CfSnapshotReport) report = cf_mailbox_begin_report (mailbox);
   CfIndexQuery query = {
@@ -203,7 +254,7 @@ cf_store_refresh (CfSession *session, CfMailbox *mailbox, CfSnapshot **out_snaps
   };
   g_autoptr (GError) local_error = NULL;
 
-  if (!index_load (session, &query, cf_snapshot_report_get_sink (report), &local_error)) {
+  if (!report_load (session, self, &query, report, &local_error)) {
     if (g_error_matches (local_error, CF_ERROR, CF_ERROR_NONEXISTENT))
       cf_mailbox_set_gone (mailbox);
     g_propagate_error (error, g_steal_pointer (&local_error));

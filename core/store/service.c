@@ -23,6 +23,7 @@ static struct {
   CfStorageClass slots;
   CfStore *store;
   CfPermits *permits, *heavy_permits;
+  CfLoads *loads;
   gint deadline_ms; /* atomic */
   gboolean has_object_put, has_watch, has_note_logins, is_watching;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
@@ -35,6 +36,7 @@ service_shut (void)
   service.slots.close (g_steal_pointer (&service.store));
   g_clear_pointer (&service.permits, cf_permits_free);
   g_clear_pointer (&service.heavy_permits, cf_permits_free);
+  g_clear_pointer (&service.loads, cf_loads_free);
 }
 
 gboolean
@@ -65,6 +67,7 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
   guint heavy = config->heavy_permits != 0 ? MIN (config->heavy_permits, permits) : MAX (permits / 2, 1);
   service.permits = cf_permits_new (permits, (permits + 1) / 2, config->wake, config->wake_data);
   service.heavy_permits = cf_permits_new (heavy, MAX (heavy / 2, 1), config->wake, config->wake_data);
+  service.loads = cf_loads_new (config->wake, config->wake_data);
   cf_store_service_set_deadline (config->deadline_ms);
   service.away_until = 0;
   service.n_calls = 0;
@@ -165,6 +168,12 @@ CfPermits *
 cf_store_service_get_heavy_permits (void)
 {
   return service.heavy_permits;
+}
+
+CfLoads *
+cf_store_service_get_loads (void)
+{
+  return service.loads;
 }
 
 gboolean
@@ -297,6 +306,15 @@ cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error
     return FALSE;
   frame->call.deadline = G_MAXINT64;
   return TRUE;
+}
+
+void
+cf_store_go_on (CfStoreFrame *frame)
+{
+  if (frame->call.deadline == G_MAXINT64)
+    return;
+  frame->call.deadline = cf_store_service_get_deadline (0);
+  cf_net_prolong (frame->call.deadline);
 }
 
 gboolean

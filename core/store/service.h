@@ -12,6 +12,7 @@
 #include <coffer/module.h>
 
 #include "net/net.h"
+#include "store/loads.h"
 #include "store/permits.h"
 
 G_BEGIN_DECLS
@@ -45,6 +46,7 @@ void cf_store_worker_free (guint worker, gpointer worker_data, gpointer user_dat
 
 CfPermits *cf_store_service_get_permits (void);
 CfPermits *cf_store_service_get_heavy_permits (void);
+CfLoads *cf_store_service_get_loads (void);
 /* Calls begun since the store was opened. Any thread. */
 guint64 cf_store_service_get_n_calls (void);
 /* The last call ended UNAVAILABLE, and none has succeeded since. Any thread. */
@@ -83,6 +85,8 @@ gboolean cf_store_begin (CfStoreFrame *frame, guint64 session, guint64 octets, G
 /* The same for upkeep that takes as long as it takes: without a deadline, and however it ends, it says
  * nothing of whether the store is there (a backup fails when its destination is full). Not on a worker. */
 gboolean cf_store_begin_maintenance (CfStoreFrame *frame, guint64 session, GError **error);
+/* The slot has given a part of what it was asked for: its time begins anew (coffer/storage.h, CfCall). */
+void cf_store_go_on (CfStoreFrame *frame);
 /* @ok is what the slot returned, @error where it wrote, not NULL: its code says whether the store is away.
  * Returns @ok; but FALSE with CF_ERROR_UNKNOWN when the slot has succeeded after the client was told that the
  * store does not answer (net.h): the command is to end as after any failure. frame->done has the truth, for

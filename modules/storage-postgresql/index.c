@@ -113,8 +113,13 @@ slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *quer
 
   if (!pg_begin (conn->pg, call, query->claim_recent ? PG_WRITE_LAX : PG_READ, error))
     return FALSE;
+  /* A large mailbox may take longer than an ordinary call, as long as rows come. */
+  if (query->since == 0)
+    pg_set_timeout (conn->pg, FALSE);
   index_send_report (&report, query->mailbox, name, query->since_of);
   if (query->claim_recent) {
+    if (query->since == 0)
+      pg_set_timeout (conn->pg, TRUE);
     index_params (&report, query->mailbox, name);
     pg_send (conn->pg, STATEMENT_INDEX_CLAIM, NULL, NULL);
   }

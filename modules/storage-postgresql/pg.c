@@ -45,10 +45,10 @@ struct _Pg {
   Params *params;
 
   PgMode mode;
-  gint64 deadline; /* of the call; G_MAXINT64: none */
-  GArray *pending; /* Pending */
-  gboolean sent;   /* some of it may have reached PostgreSQL */
-  gboolean shown;  /* a row function was called */
+  const CfCall *call; /* its deadline moves on while rows of an index come */
+  GArray *pending;    /* Pending */
+  gboolean sent;      /* some of it may have reached PostgreSQL */
+  gboolean shown;     /* a row function was called */
   gboolean retry;
   gboolean keep;   /* lost means lost */
   GError *failure; /* the first; PostgreSQL has taken everything back, unless it is UNKNOWN */
@@ -95,8 +95,8 @@ pg_wait (Pg *pg, gboolean for_write)
   gint64 left = -1;
   int n;
 
-  if (pg->deadline != G_MAXINT64)
-    left = MAX (pg->deadline + SLACK_US - g_get_monotonic_time (), 0) / 1000;
+  if (pg->call->deadline != G_MAXINT64)
+    left = MAX (pg->call->deadline + SLACK_US - g_get_monotonic_time (), 0) / 1000;
   n = poll (&fd, 1, (int) MIN (left, G_MAXINT));
   if (n == 0) {
     pg_lose (pg, "No answer in time");
@@ -492,15 +492,14 @@ pg_send_text (Pg *pg, const char *sql, PgRowFunc func, gpointer data)
 
 /* ---- A round trip ------------------------------------------------------------------------------------ */
 
-static void
-pg_set_deadline (Pg *pg, const CfCall *call)
+void
+pg_set_timeout (Pg *pg, gboolean limited)
 {
   g_autofree char *timeout = NULL;
   gint64 left = 0; /* none */
 
-  pg->deadline = call->deadline;
-  if (call->deadline != G_MAXINT64)
-    left = CLAMP ((call->deadline - g_get_monotonic_time ()) / 1000, 1, G_MAXINT32);
+  if (limited && pg->call->deadline != G_MAXINT64)
+    left = CLAMP ((pg->call->deadline - g_get_monotonic_time ()) / 1000, 1, G_MAXINT32);
   timeout = g_strdup_printf ("%" G_GINT64_FORMAT, left);
   params_text (pg_params (pg), timeout);
   params_text (pg->params, pg->mode == PG_WRITE_LAX ? "off" : NULL);
@@ -513,6 +512,7 @@ pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error)
   g_array_set_size (pg->pending, 0);
   g_clear_error (&pg->failure);
   pg->mode = mode;
+  pg->call = call;
   pg->sent = pg->shown = pg->retry = FALSE;
   if (call->deadline <= g_get_monotonic_time ()) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
@@ -529,7 +529,7 @@ pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error)
     return FALSE;
   if (mode == PG_SNAPSHOT)
     pg_send_bare (pg, STATEMENT_BEGIN_SNAPSHOT);
-  pg_set_deadline (pg, call);
+  pg_set_timeout (pg, TRUE);
   return TRUE;
 }
 

@@ -57,7 +57,11 @@ void pg_keep (Pg *pg);
 /* Where the database was when it was connected; NULL: there was no schema. */
 const char *pg_get_place (Pg *pg);
 
+/* @call is borrowed until pg_run() or pg_abandon(). */
 gboolean pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error);
+/* Whether PostgreSQL ends the statements that follow at the call's deadline, as it does from pg_begin() on.
+ * If not, the wait for each row is limited all the same. */
+void pg_set_timeout (Pg *pg, gboolean limited);
 /* The parameters of the statement to be sent next, empty. */
 Params *pg_params (Pg *pg);
 /* Queues a statement. @func NULL: its rows do not matter. */

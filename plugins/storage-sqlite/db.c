@@ -12,7 +12,9 @@ db_is_late (void *data)
 {
   Db *db = data;
 
-  return db->deadline != G_MAXINT64 && g_get_monotonic_time () > db->deadline;
+  gint64 deadline = db->reading != NULL ? db->reading->deadline : db->deadline;
+
+  return deadline != G_MAXINT64 && g_get_monotonic_time () > deadline;
 }
 
 /* SQLite asks this every PROGRESS_STEPS; non-zero ends the statement with SQLITE_INTERRUPT. */
@@ -217,18 +219,23 @@ db_changes (Db *db)
 gboolean
 db_begin_read (Db *db, const CfCall *call, GError **error)
 {
-  db->deadline = call->deadline;
-  if (db_is_late (db)) {
+  gboolean ok = FALSE;
+
+  db->reading = call;
+  if (db_is_late (db))
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store did not answer in time");
-    return FALSE;
-  }
-  return db_exec (db, error, "BEGIN");
+  else
+    ok = db_exec (db, error, "BEGIN");
+  if (!ok)
+    db->reading = NULL;
+  return ok;
 }
 
 void
 db_end_read (Db *db)
 {
   /* Without the deadline, which may be what ended the statements before. */
+  db->reading = NULL;
   db->deadline = G_MAXINT64;
   db_exec (db, NULL, "ROLLBACK");
 }

@@ -15,6 +15,7 @@ typedef struct {
   sqlite3 *handle;
   GHashTable *statements; /* SQL text, by address, to sqlite3_stmt */
   gint64 deadline;        /* a statement that runs longer is interrupted; G_MAXINT64: none */
+  const CfCall *reading;  /* instead, between begin_read and end_read: its deadline, which moves on */
   /* Asked while statements run, many times a second; FALSE ends the one that does, with CF_ERROR_NO. NULL:
    * none. */
   gboolean (*go_on) (gpointer data);

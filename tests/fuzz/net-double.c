@@ -528,6 +528,11 @@ cf_net_block (gint64 deadline)
 {
 }
 
+void
+cf_net_prolong (gint64 deadline)
+{
+}
+
 gboolean
 cf_net_unblock (void)
 {

@@ -377,6 +377,37 @@ test_lru (void)
   tear_down (&fixture, NULL);
 }
 
+/* The last one that is larger than all may be together stays besides, and the others do not go for its sake.
+ */
+static void
+test_spared (void)
+{
+  Fixture fixture;
+  gsize kept_octets = 15000;
+
+  set_up_with (&fixture, kept_octets);
+  model_append (fixture.model, 0, 0);
+  for (CfMailboxId id = 10; id < 13; id++) {
+    g_autoptr (CfMailbox) mailbox = cf_mailbox_acquire (1, id);
+    g_autoptr (CfSnapshot) snapshot = NULL;
+
+    /* 10 is a small one, 11 and 12 are large. */
+    while (id > 10 && model_count (fixture.model) < 300 * (id - 10))
+      model_append (fixture.model, 0, 0);
+    fixture.model->id = id;
+    snapshot = refresh (mailbox, fixture.model, 0);
+    g_assert_cmpint (cf_snapshot_get_size (snapshot) > kept_octets, ==, id > 10);
+  }
+  for (CfMailboxId id = 10; id < 13; id++) {
+    g_autoptr (CfMailbox) mailbox = cf_mailbox_lookup (1, id);
+
+    g_assert_cmpint (mailbox != NULL, ==, id != 11);
+  }
+  g_assert_false (cf_mailbox_is_crowded ());
+  cf_mailbox_set_all_gone ();
+  tear_down (&fixture, NULL);
+}
+
 /* ---- Threads ----------------------------------------------------------------------------------------- */
 
 static GMutex shared_lock; /* the store's: guards the model */
@@ -417,7 +448,7 @@ test_threads (void)
   Fixture fixture;
   g_autoptr (CfSnapshot) snapshot = NULL;
 
-  set_up_with (&fixture, 1); /* everything that nobody holds is dropped at once */
+  set_up_with (&fixture, 0); /* everything that nobody holds is dropped at once */
   model_append (fixture.model, 0, 0);
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     threads[i] = g_thread_new ("hammer", hammer, &fixture);
@@ -447,6 +478,7 @@ main (int argc, char **argv)
   ADD ("/core/mailbox/renamed", test_renamed, NULL);
   ADD ("/core/mailbox/recent", test_recent, NULL);
   g_test_add_func ("/core/mailbox/lru", test_lru);
+  g_test_add_func ("/core/mailbox/lru/spared", test_spared);
   g_test_add_func ("/core/mailbox/threads", test_threads);
   return g_test_run ();
 }

@@ -41,7 +41,9 @@ typedef struct _CfStoreConn CfStoreConn; /* the plugin's: one for each worker */
 /* Who asks, and until when. Grows at its end. */
 typedef struct {
   gsize struct_size;
-  gint64 deadline;   /* microseconds, g_get_monotonic_time(); G_MAXINT64: none */
+  gint64 deadline;   /* microseconds, g_get_monotonic_time(); G_MAXINT64: none. While index_load hands rows to
+                        its sink,   core moves it on: a store that reads it anew gives up only when nothing comes
+                        any more */
   guint64 session;   /* the session's number in the log; 0: the server itself */
   const char *trace; /* an id to put beside slow statements; never NULL */
 } CfCall;
