@@ -104,6 +104,10 @@ def integers(*values):
     return _array(values, 'integer')
 
 
+def smallints(*values):
+    return _array(values, 'smallint')
+
+
 def _array(values, kind):
     quoted = ['null' if value is None else f"'{value}'" for value in values]
     return f'array[{", ".join(quoted)}]::{kind}[]'
@@ -244,8 +248,9 @@ def cases_of_all(place, whole):
     moved = f'update coffer.object set scope = {quote(p.scope)} where id = {p.new_id};'
     cases = one + [
         Case('ACCOUNT_CREATE', "'new@example.org'"),
-        Case('ACCOUNT_CHANGE', p.account, 1, "'more@example.org'", quote(p.address), "'kind'", "'\\x00'"),
-        Case('ACCOUNT_CHANGE', p.account, -1, 'null', 'null', "'scram-sha-256'", 'null', name='remove'),
+        Case('ACCOUNT_CHANGE', p.account, 1, "'more@example.org'", quote(p.address), "'kind'", "'\\x00'", 9),
+        Case('ACCOUNT_CHANGE', p.account, -1, 'null', 'null', "'scram-sha-256'", 'null', 0,
+             name='remove'),
         Case('ACCOUNT_BEGIN_DELETE', p.account),
         Case('ACCOUNT_PURGE', p.account, before=dying, times=12),
         Case('MAILBOX_CREATE', p.account, "'New/Below/This'", 0),
@@ -253,6 +258,13 @@ def cases_of_all(place, whole):
         Case('MAILBOX_RENAME', p.account, "'INBOX'", "'Old'", name='INBOX'),
         Case('MAILBOX_DELETE', p.account, p.archive),
         Case('MAILBOX_EXISTS', p.account, p.inbox),
+        Case('MAILBOX_RESTORE', p.account, p.inbox, "'INBOX'", 1600000000, p.next + 9, p.next + 9, p.next, 0, quote(many),
+             bigints(p.uid, p.next), bigints(p.content, p.apart), bigints(1, 2), bigints(0, 0), smallints(0, 60),
+             bigints(0, 0), bigints(700, 700), smallints(8, 4), texts('', '$New'), bigints(p.apart), bigints(10 ** 6),
+             bigints(50), bigints(p.object), bigints(0), bigints(p.uid), texts('annotation/new'), bytes_of(b'value')),
+        Case('MAILBOX_RESTORE', p.account, 0, "'Restored'", 1600000000, 1, 1, 1, 0, "'{}'", bigints(), bigints(),
+             bigints(), bigints(), smallints(), bigints(), bigints(), smallints(), texts(), bigints(), bigints(),
+             bigints(), bigints(), bigints(), bigints(), texts(), bytes_of(), name='new'),
         Case('INDEX_REPORT', p.account, p.inbox, 'null', 1, 0, name='reset'),
         Case('INDEX_REPORT', p.account, p.inbox, 'null', p.floor - 1, 0,
              name='scan'),
