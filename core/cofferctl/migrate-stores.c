@@ -167,7 +167,7 @@ migrate_stores_open (const char *from_path, const char *to_path, MigrateStore *f
   }
   good = good && cf_settings_load (to->config, error);
   if (good)
-    cf_log_set_level (g_strcmp0 (cf_settings_get ()->log_level, "error") == 0 ? "error" : "warning");
+    cf_log_set_level (cf_settings_get ()->log_level);
   good = good && load_classes (&settings, from, to, error);
   if (good) {
     *out_code = 1;
