@@ -135,16 +135,13 @@ copy_one (Run *run, const Listed *listed, gboolean last, GError **error)
 /* In order of id, as they were made; those that found an address taken, once more when all others are done.
  */
 static gboolean
-copy_all (Run *run, GPtrArray *accounts, const char *only, GError **error)
+copy_all (Run *run, GPtrArray *accounts, GError **error)
 {
   g_autoptr (GPtrArray) waiting = NULL;
 
-  for (guint i = 0; i < accounts->len; i++) {
-    const Listed *listed = g_ptr_array_index (accounts, i);
-
-    if ((only == NULL || g_str_equal (listed->name, only)) && !copy_one (run, listed, FALSE, error))
+  for (guint i = 0; i < accounts->len; i++)
+    if (!copy_one (run, g_ptr_array_index (accounts, i), FALSE, error))
       return FALSE;
-  }
   waiting = g_steal_pointer (&run->waiting);
   for (guint i = 0; i < waiting->len; i++)
     if (!copy_one (run, g_ptr_array_index (waiting, i), TRUE, error))
@@ -206,6 +203,18 @@ print_summary (const Run *run, const char *path)
     printf ("Their contents are looked at by: cofferctl --config %s check\n", path);
 }
 
+/* FALSE: it is not there. */
+static gboolean
+keep_only (GPtrArray *accounts, const char *name, GError **error)
+{
+  for (guint i = accounts->len; i-- > 0;)
+    if (!g_str_equal (((Listed *) g_ptr_array_index (accounts, i))->name, name))
+      g_ptr_array_remove_index (accounts, i);
+  if (accounts->len == 0)
+    g_set_error (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no account that is named %s", name);
+  return accounts->len > 0;
+}
+
 static gboolean
 run_accounts (Run *run, CtlCall *call, GError **error)
 {
@@ -218,14 +227,12 @@ run_accounts (Run *run, CtlCall *call, GError **error)
   if (to == NULL)
     return FALSE;
   run->there = index_accounts (to);
-  for (guint i = 0; i < from->len; i++) {
-    const Listed *listed = g_ptr_array_index (from, i);
-
-    if (only == NULL || g_str_equal (listed->name, only))
-      migration->total += listed->octets;
-  }
+  if (only != NULL && !keep_only (from, only, error))
+    return FALSE;
+  for (guint i = 0; i < from->len; i++)
+    migration->total += ((Listed *) g_ptr_array_index (from, i))->octets;
   ctl_progress_start (&migration->progress, migration->total);
-  ok = copy_all (run, from, only, error)
+  ok = copy_all (run, from, error)
        && (only != NULL || take_leftovers (run, from, to, call->options.delete_accounts, error));
   ctl_progress_clear (&migration->progress);
   return ok;

@@ -414,6 +414,7 @@ class Migrate:
             self.fill(old)
             assert numbers(old.migrate(new.config, '--account', 'ann'))[0] == [1, 0, 0, 0]
             assert [row[0] for row in new.dump()['account']] == ['ann']
+            assert 'There is no account' in old.migrate(new.config, '--account', 'nobody', code=1)
             assert numbers(old.migrate(new.config))[0] == [2, 1, 0, 0]
 
     def many_messages(self):
