@@ -258,6 +258,16 @@ wake_with_permit (CfConnRef ref, gpointer user_data)
   cf_net_wake (user_data, ref, CF_WAKE_COMPLETION);
 }
 
+/* Disabled or deleted by way of another server. */
+static void
+account_closed (CfAccountId account, gpointer user_data)
+{
+  guint n = cf_control_kick_account (user_data, account);
+
+  if (n > 0)
+    g_message ("Told %u sessions to end, as their account was closed elsewhere", n);
+}
+
 static gboolean
 open_store (CfServer *server, GError **error)
 {
@@ -281,7 +291,7 @@ open_store (CfServer *server, GError **error)
   cf_login_init ();
   cf_login_limit_init ();
   cf_trace_init (cf_control_trace_changed, server->net);
-  if (!cf_store_service_watch (error))
+  if (!cf_store_service_watch (account_closed, server->net, error))
     return FALSE;
   cf_upkeep_start ();
   cf_login_audit_start ();

@@ -324,7 +324,7 @@ cf_control_user_disable (CfControl *control, char **args, GError **error)
   if (!account_find (control, args[0], &account, error)
       || !account_change (control, account.id, &change, error))
     return FALSE;
-  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
+  cf_control_kick_account (cf_conn_get_net (control->conn), account.id);
   log_done (control, account.name, "Account disabled");
   return TRUE;
 }
@@ -388,10 +388,10 @@ cf_control_user_delete (CfControl *control, char **args, GError **error)
   if (!account_find (control, args[0], &account, error)
       || !account_change (control, account.id, &disable, error))
     return FALSE;
-  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
+  cf_control_kick_account (cf_conn_get_net (control->conn), account.id);
   if (!list_mailbox_ids (control, account.id, ids, error) || !account_delete (control, &account, error))
     return FALSE;
-  cf_control_kick_user (cf_conn_get_net (control->conn), account.name);
+  cf_control_kick_account (cf_conn_get_net (control->conn), account.id);
   forget_mailboxes (account.id, ids);
   log_done (control, account.name, "Account deleted");
   return TRUE;

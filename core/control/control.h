@@ -32,6 +32,9 @@ typedef gboolean (*CfControlReloadFunc) (char ***out_applied, char ***out_waitin
                                          GError **error);
 void cf_control_set_reload (CfControlReloadFunc func, gpointer user_data);
 
+/* Tells every session of @account to end. How many. Any thread. */
+guint cf_control_kick_account (CfNet *net, CfAccountId account);
+
 /* A CfTraceChangedFunc: wakes the sessions; @net is the CfNet. */
 void cf_control_trace_changed (CfTraceKind kind, const char *target, gpointer net);
 

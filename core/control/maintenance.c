@@ -134,7 +134,7 @@ work_restored (CfControlJob *job, const char *argument, GError **error)
   cf_mailbox_set_all_gone ();
   cf_names_forget_all ();
   cf_facts_cache_clear ();
-  reply_number (job, "sessions", cf_control_kick_user (cf_control_job_get_net (job), NULL));
+  reply_number (job, "sessions", cf_control_kick_all (cf_control_job_get_net (job)));
   log_done (job, "Store renewed after a restore: every mailbox has a new UIDVALIDITY");
   return TRUE;
 }

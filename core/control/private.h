@@ -57,8 +57,8 @@ gboolean cf_control_stats (CfControl *control, char **args, GError **error);
 
 /* Whether @user, a normalised name, is logged in there. */
 gboolean cf_control_is_user (const CfConnInfo *info, const char *user);
-/* Tells every session of @user, a normalised name, to end; NULL: of everybody. How many. Any thread. */
-guint cf_control_kick_user (CfNet *net, const char *user);
+/* Tells every session to end. How many. Any thread. */
+guint cf_control_kick_all (CfNet *net);
 
 /* ---- maintenance.c ---- */
 

@@ -59,8 +59,9 @@ cf_control_who (CfControl *control, char **args, GError **error)
 
 typedef struct {
   CfNet *net;
-  const char *user; /* NULL: any */
-  guint64 number;   /* 0: any */
+  const char *user;    /* NULL: any */
+  CfAccountId account; /* 0: any */
+  guint64 number;      /* 0: any */
   guint n;
 } Kick;
 
@@ -79,6 +80,7 @@ kick_one (const CfConnInfo *info, gpointer user_data)
   Kick *kick = user_data;
 
   if (!is_session (info) || (kick->user != NULL && !cf_control_is_user (info, kick->user))
+      || (kick->account != 0 && info->owner != kick->account)
       || (kick->number != 0 && info->id != kick->number))
     return TRUE;
   cf_net_wake (kick->net, info->ref, CF_WAKE_KICK);
@@ -87,9 +89,18 @@ kick_one (const CfConnInfo *info, gpointer user_data)
 }
 
 guint
-cf_control_kick_user (CfNet *net, const char *user)
+cf_control_kick_all (CfNet *net)
 {
-  Kick kick = { .net = net, .user = user };
+  Kick kick = { .net = net };
+
+  cf_net_foreach (net, kick_one, &kick);
+  return kick.n;
+}
+
+guint
+cf_control_kick_account (CfNet *net, CfAccountId account)
+{
+  Kick kick = { .net = net, .account = account };
 
   cf_net_foreach (net, kick_one, &kick);
   return kick.n;

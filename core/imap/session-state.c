@@ -70,6 +70,7 @@ cf_session_login (CfSession *session, CfIdentity *identity, GError **error)
   session->logged_in = TRUE;
   cf_command_reader_set_authenticated (session->reader, TRUE);
   cf_conn_set_label (session->conn, session->identity.user);
+  cf_conn_set_owner (session->conn, session->identity.account);
   cf_conn_set_established (session->conn);
   cf_session_touch (session);
   session_log_login (session);

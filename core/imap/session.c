@@ -181,6 +181,7 @@ cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity)
   session->identity.user = g_strdup (identity->user);
   session->identity.address = g_strdup (identity->address);
   session->identity.actor = g_strdup (identity->actor);
+  cf_conn_set_owner (conn, identity->account);
   cf_command_reader_set_authenticated (session->reader, TRUE);
   capabilities = cf_session_dup_capabilities (session);
   cf_output_printf (session->output, "* PREAUTH [CAPABILITY %s] Coffer ready\r\n", capabilities);

@@ -263,6 +263,15 @@ cf_conn_set_label (CfConn *conn, const char *label)
 }
 
 void
+cf_conn_set_owner (CfConn *conn, guint64 owner)
+{
+  CfConnCard card = conn->card;
+
+  card.owner = owner;
+  conn_publish (conn, &card);
+}
+
+void
 cf_conn_set_established (CfConn *conn)
 {
   atomic_store (&conn->established, TRUE);

@@ -446,6 +446,7 @@ cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data)
     info.protocol = copy.card.protocol->name;
     info.peer = copy.card.peer;
     info.label = copy.card.label;
+    info.owner = copy.card.owner;
     info.tls = copy.card.tls != 0;
     info.proxy_tls = copy.card.proxy_tls != 0;
     info.since = copy.card.since;

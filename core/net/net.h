@@ -128,6 +128,7 @@ typedef struct {
   const char *protocol;
   const char *peer;  /* as in CfPeer.text */
   const char *label; /* as set by cf_conn_set_label(); "" before */
+  guint64 owner;     /* as set by cf_conn_set_owner(); 0 before */
   gboolean tls;
   gboolean proxy_tls; /* as in CfPeer */
   gint64 since;       /* microseconds since the epoch */
@@ -139,6 +140,9 @@ typedef struct {
  * lock. Any thread. */
 typedef gboolean (*CfNetForeachFunc) (const CfConnInfo *info, gpointer user_data);
 void cf_net_foreach (CfNet *net, CfNetForeachFunc func, gpointer user_data);
+
+/* Whose the connection is, for cf_net_foreach(): an account. For the owner. */
+void cf_conn_set_owner (CfConn *conn, guint64 owner);
 
 /* ---- Calls that block too long ------------------------------------------------------------------------
  *

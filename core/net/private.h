@@ -74,6 +74,7 @@ typedef struct {
   const CfProtocol *protocol;
   guint64 tls;
   guint64 proxy_tls;
+  guint64 owner;
   char peer[72];
   char label[128];
 } CfConnCard;

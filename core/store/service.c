@@ -26,6 +26,8 @@ static struct {
   CfLoads *loads;
   gint deadline_ms; /* atomic */
   gboolean has_object_put, has_watch, has_note_logins, is_watching;
+  void (*closed) (CfAccountId account, gpointer user_data);
+  gpointer closed_data;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
   guint64 n_calls;   /* atomic; the last part of a call's trace id */
 } service;
@@ -80,6 +82,10 @@ cf_store_service_open (const CfStoreServiceConfig *config, GError **error)
 static void
 service_changed_elsewhere (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data)
 {
+  if (mailbox == CF_WATCH_CLOSED) {
+    service.closed (account, service.closed_data);
+    return;
+  }
   if (mailbox == 0 && account == 0) {
     cf_names_forget_all ();
     cf_facts_cache_clear ();
@@ -90,8 +96,11 @@ service_changed_elsewhere (CfAccountId account, CfMailboxId mailbox, guint64 mod
 }
 
 gboolean
-cf_store_service_watch (GError **error)
+cf_store_service_watch (void (*closed) (CfAccountId account, gpointer user_data), gpointer user_data,
+                        GError **error)
 {
+  service.closed = closed;
+  service.closed_data = user_data;
   service.is_watching
       = service.has_watch && service.slots.watch (service.store, service_changed_elsewhere, NULL, error);
   return service.is_watching || !service.has_watch;

@@ -33,8 +33,9 @@ typedef struct {
  * schema needs an upgrade; else the plugin's own error. */
 gboolean cf_store_service_open (const CfStoreServiceConfig *config, GError **error);
 /* From here on until unwatch, what other processes change reaches the mailboxes and the remembered names,
- * which exist. Main thread. */
-gboolean cf_store_service_watch (GError **error);
+ * which exist; and @closed, on any thread, hears of accounts in which no session is to go on. Main thread. */
+gboolean cf_store_service_watch (void (*closed) (CfAccountId account, gpointer user_data), gpointer user_data,
+                                 GError **error);
 void cf_store_service_unwatch (void);
 /* Every worker has stopped. Main thread. */
 void cf_store_service_close (void);

@@ -8,6 +8,7 @@
 /* ---- Reading ----------------------------------------------------------------------------------------- */
 
 typedef struct {
+  CfStore *store; /* whose watch is to know of the account; NULL: it need not */
   CfAccountSink *sink;
   gboolean with_credentials;
   gboolean found;
@@ -45,6 +46,8 @@ account_report (const Row *row, gpointer data, GError **error)
   gsize length;
 
   report->found = TRUE;
+  if (report->store != NULL && !info.disabled)
+    watch_note_account (report->store, info.id);
   sink->account (sink, &info);
   while (elements_next (&addresses, &address, &length)) {
     g_autofree char *text = g_strndup ((const char *) address, length);
@@ -60,7 +63,7 @@ gboolean
 slot_account_lookup (CfStoreConn *conn, const CfCall *call, const char *address, CfAccountSink *sink,
                      GError **error)
 {
-  AccountReport report = { .sink = sink, .with_credentials = TRUE };
+  AccountReport report = { .store = conn->store, .sink = sink, .with_credentials = TRUE };
 
   if (!pg_begin (conn->pg, call, PG_READ, error))
     return FALSE;
@@ -134,7 +137,11 @@ slot_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   }
   params_int8 (params, change->last_uid_validity);
   pg_send (conn->pg, STATEMENT_ACCOUNT_CHANGE, NULL, NULL);
-  return pg_run (conn->pg, error);
+  if (!pg_run (conn->pg, error))
+    return FALSE;
+  if (change->disabled == 1)
+    watch_publish (conn->store, account, CF_WATCH_CLOSED, 0);
+  return TRUE;
 }
 
 static gboolean
@@ -155,6 +162,7 @@ slot_account_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   pg_send (conn->pg, STATEMENT_ACCOUNT_BEGIN_DELETE, NULL, NULL);
   if (!pg_run (conn->pg, error))
     return FALSE;
+  watch_publish (conn->store, account, CF_WATCH_CLOSED, 0);
   watch_publish (conn->store, account, 0, 0);
   while (more) {
     if (!pg_begin (conn->pg, call, PG_WRITE, error))

@@ -155,3 +155,49 @@ compare_run (Watch *watch, Pg *pg, Known *known, CfWatchFunc func, gpointer user
                compare.n_behind);
   return ok;
 }
+
+/* ---- Accounts ---------------------------------------------------------------------------------------- */
+
+static gboolean
+compare_take_closed (const Row *row, gpointer data, GError **error)
+{
+  CfAccountId account = (CfAccountId) row_int (row, 0);
+
+  g_array_append_val ((GArray *) data, account);
+  return TRUE;
+}
+
+/* Adds to @closed those of @known that are disabled or not there. */
+static gboolean
+compare_ask_closed (Pg *pg, const KnownMailbox *known, guint n, GArray *closed)
+{
+  g_autoptr (GError) error = NULL;
+  Params *params;
+  CfCall call;
+
+  watch_call (&call);
+  if (!pg_begin (pg, &call, PG_READ, &error))
+    return FALSE;
+  params = pg_params (pg);
+  params_array_begin (params, TYPE_INT8);
+  for (guint i = 0; i < n; i++)
+    params_element_int8 (params, (gint64) known[i].account);
+  params_array_end (params);
+  pg_send (pg, STATEMENT_ACCOUNTS_CLOSED, compare_take_closed, closed);
+  return pg_run (pg, &error);
+}
+
+/* One that is closed stays known: somebody may be about to log in who was let in before it was. */
+gboolean
+compare_run_accounts (Watch *watch, Pg *pg, Known *accounts, CfWatchFunc func, gpointer user_data)
+{
+  g_autoptr (GArray) list = known_list (accounts);
+  g_autoptr (GArray) closed = g_array_new (FALSE, FALSE, sizeof (CfAccountId));
+  gboolean ok = TRUE;
+
+  for (guint i = 0; ok && i < list->len && !watch_is_asked_to_stop (watch); i += PIECE)
+    ok = compare_ask_closed (pg, &g_array_index (list, KnownMailbox, i), MIN (PIECE, list->len - i), closed);
+  for (guint i = 0; ok && i < closed->len; i++)
+    func (g_array_index (closed, CfAccountId, i), CF_WATCH_CLOSED, 0, user_data);
+  return ok;
+}

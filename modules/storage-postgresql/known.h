@@ -1,4 +1,5 @@
-/* storage-postgresql/known.h - the mailboxes that this process deals with, and how far it has seen each.
+/* storage-postgresql/known.h - the mailboxes that this process deals with, and how far it has seen each; or
+ * the accounts.
  *
  * By it the repair check finds what no notification told of, and that the database has fallen back behind
  * what clients were told (watch.c). What nobody has asked for in a long time is forgotten. Any thread; one

@@ -34,6 +34,10 @@ const StatementRow statements[STATEMENT_LAST] = {
              " where x.address = $1 and not a.dying"),
   STATEMENT (ACCOUNT_LIST, "select " ACCOUNT_COLUMNS ", null, null, a.last_uid_validity"
                            " from coffer.account a" ACCOUNT_USAGE " where not a.dying order by a.id"),
+  STATEMENT (ACCOUNTS_CLOSED, "select w.account from unnest($1::bigint[]) as w (account)"
+                              " left join lateral (select id from coffer.account"
+                              "   where id = w.account and not disabled and not dying offset 0) a on true"
+                              " where a.id is null"),
   STATEMENT (ACCOUNT_CHANGE, "select coffer.account_change($1, $2, $3, $4, $5, $6, $7)"),
   STATEMENT (ACCOUNT_BEGIN_DELETE, "select coffer.account_begin_delete($1)"),
   STATEMENT (ACCOUNT_PURGE, "select freed, more from coffer.account_purge($1)"),

@@ -167,12 +167,16 @@ gboolean slot_check (CfStoreConn *conn, const CfCall *call, CfFindingFunc findin
 /* compare.c */
 /* Compares all of @known with the database, and tells @func what is news. FALSE: the connection is lost. */
 gboolean compare_run (Watch *watch, Pg *pg, Known *known, CfWatchFunc func, gpointer user_data);
+/* Tells @func which of @accounts are closed. As above. */
+gboolean compare_run_accounts (Watch *watch, Pg *pg, Known *accounts, CfWatchFunc func, gpointer user_data);
 
 /* watch.c */
-/* Tells other nodes that a commit has changed a mailbox, or with 0 an account's tree. Any thread. */
+/* Tells other nodes of a commit; what it changed is said as to a CfWatchFunc. Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
 /* Notes that this process has seen the mailbox so, for the repair check. Any thread. */
 void watch_note (CfStore *store, const KnownMailbox *state);
+/* Notes that somebody may be about to log in to the account, for the same. Any thread. */
+void watch_note_account (CfStore *store, CfAccountId account);
 /* For the thread's own calls of the database. */
 void watch_call (CfCall *call);
 gboolean watch_is_asked_to_stop (Watch *watch);

@@ -6,15 +6,15 @@
  * would put all commits of the cluster in a row. Whoever hears of its own notes passes over them.
  *
  * A notification may be lost: the connection breaks, a node dies between commit and NOTIFY. Therefore a new
- * connection counts as news of everything, and every repair_interval the mailboxes that this process has
- * dealt with are compared with the database. News then come late, and none is missed.
+ * connection counts as news of everything, and every repair_interval the mailboxes and accounts that this
+ * process has dealt with are compared with the database. News then come late, and none is missed.
  *
  * The same comparison finds mailboxes that are behind what this process has told its clients: commits were
  * lost, in a failover to a standby that did not have them, or in a restore. Those get a new UIDVALIDITY. When
  * the database is elsewhere than before (pg.h, PgGuard), workers get at it only after that.
  *
- * A payload is "NODE NOTE NOTE...", a note "ACCOUNT.MAILBOX.MODSEQ" in hexadecimal; mailbox 0: the account's
- * tree.
+ * A payload is "NODE NOTE NOTE...", a note "ACCOUNT.MAILBOX.MODSEQ" in hexadecimal, which means what it does
+ * to a CfWatchFunc.
  */
 #include "store.h"
 
@@ -44,6 +44,7 @@ struct _Watch {
   char node[17]; /* who we are to others */
   int wake;      /* eventfd */
   Known *known;
+  Known *accounts; /* the same of accounts, as mailbox 0: sessions may be in them */
 
   GMutex lock; /* over the following */
   gboolean stop;
@@ -114,6 +115,13 @@ watch_note (CfStore *store, const KnownMailbox *state)
   /* Whoever deals with it by its old name is to hear of that. */
   if (watch != NULL && known_note (watch->known, state))
     watch->func (state->account, 0, 0, watch->user_data);
+}
+
+void
+watch_note_account (CfStore *store, CfAccountId account)
+{
+  if (store->watch != NULL)
+    known_note (store->watch->accounts, &(KnownMailbox){ .account = account });
 }
 
 /* The guard's: a worker was led elsewhere. */
@@ -304,7 +312,8 @@ static gboolean
 watch_compare (Watch *watch)
 {
   watch->next_repair = g_get_monotonic_time () + store_config.repair_interval * G_USEC_PER_SEC;
-  return compare_run (watch, watch->pg, watch->known, watch->func, watch->user_data);
+  return compare_run (watch, watch->pg, watch->known, watch->func, watch->user_data)
+         && compare_run_accounts (watch, watch->pg, watch->accounts, watch->func, watch->user_data);
 }
 
 /* From now on workers are let in where this connection leads. */
@@ -342,7 +351,8 @@ watch_resume (Watch *watch)
   return TRUE;
 }
 
-/* One connection's life. */
+/* One connection's life. At the end of all the last commits are told: the process may be one that lives for a
+ * single command. */
 static void
 watch_serve (Watch *watch)
 {
@@ -350,6 +360,8 @@ watch_serve (Watch *watch)
          && watch_say_notes (watch)
          && (g_get_monotonic_time () < watch->next_repair || watch_compare (watch)))
     watch_sleep (watch, pg_get_socket (watch->pg), watch->next_repair - g_get_monotonic_time ());
+  if (watch_is_asked_to_stop (watch))
+    watch_say_notes (watch);
 }
 
 static gpointer
@@ -382,6 +394,7 @@ watch_free (Watch *watch)
   close (watch->wake);
   g_hash_table_unref (watch->notes);
   known_free (watch->known);
+  known_free (watch->accounts);
   g_mutex_clear (&watch->lock);
   g_free (watch);
 }
@@ -404,6 +417,7 @@ slot_watch (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error
   g_mutex_init (&watch->lock);
   watch->notes = watch_new_notes ();
   watch->known = known_new ();
+  watch->accounts = known_new ();
   watch->next_repair = g_get_monotonic_time () + store_config.repair_interval * G_USEC_PER_SEC;
   /* Before it hears, so that nothing is missed between. */
   if (!watch_listen (watch, error)) {

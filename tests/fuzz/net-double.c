@@ -32,6 +32,7 @@ struct _CfConn {
   CfConnRef ref;
   CfPeer peer;
   char label[128];
+  guint64 owner;
   GByteArray *in;   /* sent by the client, read or not */
   gsize readable;   /* of these: read, not consumed */
   GByteArray *out;  /* written, not sent */
@@ -513,6 +514,14 @@ cf_conn_set_label (CfConn *conn, const char *label)
 }
 
 void
+cf_conn_set_owner (CfConn *conn, guint64 owner)
+{
+  g_mutex_lock (&lock);
+  conn->owner = owner;
+  g_mutex_unlock (&lock);
+}
+
+void
 cf_conn_set_established (CfConn *conn)
 {
 }
@@ -635,6 +644,7 @@ net_show (guint i, Shown *out)
                             .protocol = conn->protocol->name,
                             .peer = conn->peer.text,
                             .label = out->label,
+                            .owner = conn->owner,
                             .tls = conn->tls,
                             .since = REAL_START };
   return TRUE;

@@ -5,6 +5,7 @@
 
 The second server reaches PostgreSQL through a proxy, which breaks its connections.
 """
+import re
 import statistics
 import sys
 import time
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import postgresql  # noqa: E402
 import tap  # noqa: E402
 from postgresql_proxy import Proxy  # noqa: E402
-from server import Server  # noqa: E402
+from server import PASSWORD, Server  # noqa: E402
 
 MESSAGE = b'Subject: from the other node\r\n\r\nText\r\n'
 ROUNDS = 30
@@ -42,10 +43,12 @@ class Idle:
 
 
 class Nodes:
-    def __init__(self, one, two, proxy):
+    def __init__(self, one, two, proxy, cluster, database):
         self.one = one
         self.two = two
         self.proxy = proxy
+        self.cluster = cluster
+        self.database = database
 
     def account(self, name):
         """A new account; a client of it at each node."""
@@ -142,6 +145,95 @@ class Nodes:
         assert self.one.control('user', 'delete', 'leaving').returncode == 0
         assert there.wait(idle.tag).status == 'BYE'
 
+    # ---- Accounts that are closed elsewhere ----
+
+    def without_daemon(self, *arguments, code=0):
+        """cofferctl with a configuration of which no server runs; what it prints."""
+        path = self.one.folder / 'other.conf'
+        path.write_text(re.sub('control_socket=.*', '', self.one.config_path.read_text()))
+        path.chmod(0o600)
+        result = self.one.control('--config', path, *arguments)
+        assert result.returncode == code, result
+        return result.stdout
+
+    def closes(self, name, close):
+        """@close ends the sessions of an account at both nodes, selected or not, and no others."""
+        here, there = self.account(name)
+        with self.two.client(name) as idle, self.two.client('news-one-two') as other:
+            idle.ok('SELECT INBOX')
+            tag = idle.send('IDLE')
+            while not idle.read().line.startswith(b'+'):
+                pass
+            close(name)
+            for client in (here, there):
+                assert client.read().line.startswith(b'* BYE'), name
+            assert idle.wait(tag).status == 'BYE'
+            other.ok('NOOP')
+
+    def control(self, *arguments):
+        result = self.one.control(*arguments)
+        assert result.returncode == 0, result
+
+    def disabled(self):
+        self.closes('disabled', lambda name: self.control('user', 'disable', name))
+        with self.two.client() as client:
+            result = client.command(f'LOGIN disabled "{PASSWORD}"')
+            assert result.status == 'NO' and 'CONTACTADMIN' in result.text, result
+        self.control('user', 'enable', 'disabled')
+        with self.two.client('disabled') as client:
+            client.ok('SELECT INBOX')
+            time.sleep(2.5)  # a repair check
+            client.ok('NOOP')
+
+    def disabled_without_daemon(self):
+        """By a process that lives for this alone, beside running servers."""
+        self.closes('disabled-2', lambda name: self.without_daemon('user', 'disable', name))
+
+    def deleted_without_daemon(self):
+        self.closes('deleted-2', lambda name: self.without_daemon('user', 'delete', name))
+
+    def disabled_unheard(self):
+        """Where the notification does not arrive: by the repair check."""
+        self.proxy.deaf.add('watch')
+        try:
+            self.closes('disabled-3', lambda name: self.control('user', 'disable', name))
+            self.closes('deleted-3', lambda name: self.control('user', 'delete', name))
+        finally:
+            self.proxy.deaf.discard('watch')
+
+    def disabled_in_sql(self):
+        """Not a way to do it; but what the database says holds, at every node."""
+        self.closes('disabled-4', lambda name: self.cluster.psql(
+            f"update coffer.account set disabled = true where name = '{name}'", self.database))
+
+    def passwords(self):
+        """One that was good at a node, and remembered there, is not after another has changed it."""
+        _, there = self.account('passwords')
+        with self.two.client('passwords'):
+            pass
+        result = self.one.control('passwd', 'passwords', '--password-stdin', stdin='another one\n')
+        assert result.returncode == 0, result
+        for password, status in ((PASSWORD, 'NO'), ('another one', 'OK')):
+            with self.two.client() as client:
+                assert client.command(f'LOGIN passwords "{password}"').status == status, password
+        there.ok('NOOP')  # who is logged in stays
+
+    def commands_without_daemon(self):
+        """Every command of accounts works beside servers that run."""
+        self.one.add_user('sam')
+        with self.two.client('sam') as client:
+            self.append(client)
+            assert re.search(r'^enabled +1 messages .*  sam$', self.without_daemon('user', 'list'), re.M)
+            self.without_daemon('address', 'add', 'sam', 'sam@example.org')
+            assert self.without_daemon('address', 'list', 'sam@example.org').split() == ['sam', 'sam@example.org']
+            self.without_daemon('user', 'add', 'sue', '--no-password')
+            assert re.search(r'  sue$', self.one.control('user', 'list').stdout, re.M)
+            self.without_daemon('user', 'add', 'sam', '--no-password', code=1)
+            assert 'INBOX' in self.without_daemon('mailbox', 'list', 'sam')
+            client.ok('NOOP')
+        with self.two.client('sam@example.org') as client:
+            client.ok('NOOP')
+
     def restored(self):
         """What a node knows of mailboxes is void when another is told of a restore."""
         here, there = self.account('restored')
@@ -216,7 +308,9 @@ class Nodes:
 
 
 def cases(nodes):
-    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted', 'restored',
+    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted',
+                 'disabled', 'disabled_without_daemon', 'deleted_without_daemon', 'disabled_unheard', 'disabled_in_sql',
+                 'passwords', 'commands_without_daemon', 'restored',
                  'cut', 'lost', 'workers_cut', 'log_is_clean'):
         yield name.replace('_', '-'), getattr(nodes, name)
 
@@ -230,7 +324,7 @@ def main():
         try:
             with Server(sys.argv[1], 'postgresql', config=config, dsn=cluster.dsn(database)) as one, \
                     Server(sys.argv[1], 'postgresql', config=config, dsn=dsn) as two:
-                return tap.run(cases(Nodes(one, two, proxy)))
+                return tap.run(cases(Nodes(one, two, proxy, cluster, database)))
         finally:
             cluster.drop_database(database)
 

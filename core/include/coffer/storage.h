@@ -374,8 +374,11 @@ typedef gboolean (*CfProgressFunc) (guint64 done, guint64 total, gpointer user_d
 typedef void (*CfFindingFunc) (const char *text, gpointer user_data);
 /* A piece of text for the operator, of any number of lines. */
 typedef void (*CfTextFunc) (const char *text, gpointer user_data);
+/* As @mailbox of a CfWatchFunc: the account was disabled or deleted, and no session is to go on in it. */
+#define CF_WATCH_CLOSED G_MAXUINT64
 /* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree, which may be
- * any of its mailboxes; account 0 with it: anything). May be said of what is known already. Any thread. */
+ * any of its mailboxes; account 0 with it: anything; CF_WATCH_CLOSED). May be said of what is known already.
+ * Any thread. */
 typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data);
 
 typedef enum {
@@ -546,9 +549,9 @@ typedef struct {
   /* -- watch -- */
 
   /* Tell @func of what other processes change, until unwatch: soon after it is durable, and of everything,
-   * late at worst. A store that can fall back, losing commits that it had acknowledged (a failover may), gives
-   * a new UIDVALIDITY to the mailboxes that lack what this process was told of, before it reports them again,
-   * and then tells @func of account 0. Main thread. Without it the store has one process. */
+   * late at worst. A store that can fall back, losing commits that it had acknowledged (a failover may),
+   * gives a new UIDVALIDITY to the mailboxes that lack what this process was told of, before it reports them
+   * again, and then tells @func of account 0. Main thread. Without it the store has one process. */
   gboolean (*watch) (CfStore *store, CfWatchFunc func, gpointer user_data, GError **error);
   void (*unwatch) (CfStore *store);
 
