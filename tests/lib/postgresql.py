@@ -50,7 +50,7 @@ class Postgresql:
     def __init__(self, durable=False, settings=None, folder=None):
         self.folder = Path(folder or tempfile.mkdtemp(prefix='coffer-postgresql.'))
         self.data = self.folder / 'data'
-        self.user = self._system_user()
+        self.user = self.system_user()
         self.port = free_port()
         self.process = None
         self.databases = 0
@@ -79,7 +79,7 @@ class Postgresql:
         self.remove()
 
     @staticmethod
-    def _system_user():
+    def system_user():
         """Whose the processes are; None: the present user's."""
         if os.geteuid() != 0:
             return None
