@@ -395,8 +395,8 @@ fetch_finish_seen (CfCommandCall *call, Fetch *self, GError **error)
     g_propagate_error (error, g_error_copy (failure));
     return CF_RUN_ERROR;
   }
-  cf_writing_clear (&self->writing);
   fetch_refresh_rows (cf_call_get_session (call), self);
+  cf_writing_clear (&self->writing);
   return CF_RUN_DONE;
 }
 

@@ -179,17 +179,27 @@ store_is_expected (const Store *self, const CfIndexRow *row)
   return row->flags == (was->flags & ~self->flags) && row->keywords == keywords;
 }
 
+/* Whether the client has not been told the row's MODSEQ: it is this command's, or of a change that the
+ * command has found and that made the flags what it wanted them to be. */
+static gboolean
+store_is_modseq_new (const Store *self, const CfIndexRow *row)
+{
+  const CfIndexRow *was = cf_snapshot_lookup_uid (self->before, row->uid, NULL);
+
+  return was == NULL || was->modseq != row->modseq
+         || (self->untold != NULL && cf_uid_set_contains (self->untold, row->uid));
+}
+
 /* What is told of a message that was to be changed silently. */
 static void
 store_respond_silently (CfSession *session, Store *self, const CfIndexRow *row)
 {
-  const CfIndexRow *was = cf_snapshot_lookup_uid (self->before, row->uid, NULL);
   gboolean expected = store_is_expected (self, row);
 
   if (self->conditional && !expected)
     cf_selected_tell_flags (session, row->uid, TRUE);
   else if (self->conditional
-           || (expected && cf_session_tells_modseq (session) && (was == NULL || was->modseq != row->modseq)))
+           || (expected && cf_session_tells_modseq (session) && store_is_modseq_new (self, row)))
     cf_selected_tell_modseq (session, row->uid);
   else if (expected)
     cf_view_forget_dirty (session->view, row->uid, row->modseq);

@@ -33,6 +33,7 @@ struct _CfWrite {
   GArray *ops;           /* CfWriteOp */
   GArray *results;       /* CfWriteResult, as many */
   guint32 uid_validity[2];
+  CfSnapshot *snapshot; /* that came of it; held so that it is in memory when its session looks. NULL: none */
 };
 
 struct _CfWriteQueueBatch {
@@ -153,6 +154,7 @@ cf_write_unref (CfWrite *write)
     return;
   g_array_unref (write->ops);
   g_array_unref (write->results);
+  cf_snapshot_unref (write->snapshot);
   cf_mailbox_release (write->mailbox);
   g_free (write);
 }
@@ -465,23 +467,41 @@ batch_has_lost_destination (const CfWriteQueueBatch *batch)
   return FALSE;
 }
 
-static void
+/* The mailbox's snapshot afterwards, or NULL; a new reference. */
+static CfSnapshot *
 batch_publish (CfMailbox *mailbox, CfSnapshotReport *report, const GArray *except)
 {
   const CfMailboxInfo *info = cf_snapshot_report_get_info (report);
   const CfConnRef *refs = (const CfConnRef *) except->data;
-  g_autoptr (CfSnapshot) snapshot = NULL;
+  CfSnapshot *snapshot;
   g_autoptr (GError) error = NULL;
 
   if (cf_snapshot_report_get_since (report) == G_MAXUINT64) {
     cf_mailbox_note_modseq (mailbox, info != NULL ? info->highest_modseq : G_MAXUINT64, refs, except->len);
-    return;
+    return NULL;
   }
   /* The commit stands all the same; whoever uses the mailbox next loads it, and is told if that fails too. */
   snapshot = cf_mailbox_publish_except (mailbox, report, refs, except->len, &error);
   if (snapshot == NULL && !g_error_matches (error, CF_ERROR, CF_ERROR_NONEXISTENT))
     g_warning ("A commit's report on mailbox %" G_GUINT64_FORMAT " cannot be used: %s",
                cf_mailbox_get_id (mailbox), error->message);
+  return snapshot;
+}
+
+/* As long as their commands last, the writes hold the snapshot that has what they did. */
+static void
+batch_publish_source (CfWriteQueueBatch *batch, const GArray *except)
+{
+  g_autoptr (CfSnapshot) snapshot = batch_publish (batch->mailbox, batch->reports[0], except);
+
+  for (guint i = 0; snapshot != NULL && i < batch->writes->len; i++)
+    ((CfWrite *) g_ptr_array_index (batch->writes, i))->snapshot = cf_snapshot_ref (snapshot);
+}
+
+static void
+batch_publish_destination (CfWriteQueueBatch *batch, const GArray *except)
+{
+  g_autoptr (CfSnapshot) snapshot = batch_publish (batch->destination, batch->reports[1], except);
 }
 
 /* Nobody had the destination in memory when the batch began; somebody may have loaded it meanwhile. */
@@ -566,11 +586,11 @@ cf_write_queue_finish (CfWriteQueueBatch *batch, const GError *failure, CfConnRe
     batch_fail (batch, failure);
   } else {
     batch_distribute (batch);
-    batch_publish (batch->mailbox, batch->reports[0], refs);
+    batch_publish_source (batch, refs);
     if (batch->destination != NULL && batch_has_lost_destination (batch))
       cf_mailbox_set_gone (batch->destination);
     else if (batch->destination != NULL)
-      batch_publish (batch->destination, batch->reports[1], refs);
+      batch_publish_destination (batch, refs);
     else
       batch_note_destination (batch);
   }

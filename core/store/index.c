@@ -168,7 +168,9 @@ resync_complete (CfSession *session, CfMailbox *mailbox, CfSnapshot *snapshot, c
     resync->expunged = cf_uid_set_new ();
     return TRUE;
   }
-  if (since == 0 || since > resync->modseq)
+  /* A snapshot that another's commit has made newer lacks messages of whose end the report does not know. */
+  if (since == 0 || since > resync->modseq
+      || cf_snapshot_report_get_info (report)->highest_modseq < cf_snapshot_get_highest_modseq (snapshot))
     return cf_store_load_expunged (session, mailbox, resync->modseq, &resync->expunged, error);
   if (!cf_snapshot_report_is_reset (report))
     resync->expunged = cf_uid_set_copy (cf_snapshot_report_get_expunged (report));
