@@ -3,7 +3,8 @@
  *
  * Each message is scanned when it is complete; its large parts are stored apart first, in commits of their
  * own and without a lock; then all messages are placed in one operation that succeeds or fails as a whole.
- * Should collection have taken a part in between, the store says so and the parts are stored again.
+ * Should collection have taken a part in between, the store says so and the parts are stored again; and if
+ * that goes on, as it may without a time of grace, they stay in their messages.
  */
 #include "commands/commands.h"
 #include "commands/upload.h"
@@ -13,7 +14,7 @@
 #include "store/rights.h"
 #include "store/service.h"
 
-/* How often parts that were collected in between are stored again. */
+/* How often parts are stored apart that are collected in between. */
 #define MAX_ATTEMPTS 3
 
 typedef struct {
@@ -139,10 +140,11 @@ append_respond (CfCommandCall *call, Append *self)
 static gboolean
 append_try_again (CfCommandCall *call, Append *self, const GError *failure)
 {
-  if (g_error_matches (failure, CF_ERROR, CF_ERROR_CONTENT_GONE) && ++self->attempts < MAX_ATTEMPTS) {
+  if (g_error_matches (failure, CF_ERROR, CF_ERROR_CONTENT_GONE) && self->attempts < MAX_ATTEMPTS) {
+    self->attempts++;
     self->stored = FALSE;
     for (guint i = 0; i < self->uploads->len; i++)
-      cf_upload_forget_parts (g_ptr_array_index (self->uploads, i));
+      cf_upload_forget_parts (g_ptr_array_index (self->uploads, i), self->attempts == MAX_ATTEMPTS);
     cf_writing_clear (&self->writing);
     return TRUE;
   }

@@ -271,9 +271,13 @@ cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **error)
 }
 
 void
-cf_upload_forget_parts (CfUpload *upload)
+cf_upload_forget_parts (CfUpload *upload, gboolean keep_inline)
 {
   g_array_set_size (upload->ids, 0);
+  if (!keep_inline)
+    return;
+  g_ptr_array_set_size (upload->parts, 0);
+  g_array_set_size (upload->offsets, 0);
 }
 
 const CfAppend *

@@ -28,8 +28,8 @@ CfRun cf_uploads_store_parts (GPtrArray *uploads, CfCommandCall *call, GError **
 GPtrArray *cf_uploads_get_next (GPtrArray *uploads);
 void cf_uploads_set_stored (GPtrArray *uploads, const CfObjectId *ids, guint n);
 void cf_uploads_describe (GPtrArray *uploads);
-/* They are to be stored once more. */
-void cf_upload_forget_parts (CfUpload *upload);
+/* They are to be stored once more; or, with @keep_inline, not apart at all. */
+void cf_upload_forget_parts (CfUpload *upload, gboolean keep_inline);
 /* For the batch; borrowed. After scan and store_parts. */
 const CfAppend *cf_upload_get_append (CfUpload *upload);
 
