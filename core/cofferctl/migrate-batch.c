@@ -410,7 +410,7 @@ write_all (MigrateBatch *batch, GPtrArray *contents, const Writing *writing, GEr
       return FALSE;
     }
     for (guint i = 0; i < uploads->len; i++)
-      cf_upload_forget_parts (g_ptr_array_index (uploads, i));
+      cf_upload_forget_parts (g_ptr_array_index (uploads, i), attempt + 1 == ATTEMPTS);
   }
 }
 
