@@ -58,7 +58,6 @@ static const CfConfigKey config_keys[] = {
     .reloadable = TRUE },
 };
 
-/* No backup: that is pg_dump's and pg_basebackup's. */
 static const CfStorageClass storage_class = {
   .struct_size = sizeof (CfStorageClass),
   .open = slot_open,
@@ -90,6 +89,7 @@ static const CfStorageClass storage_class = {
   .watch = slot_watch,
   .unwatch = slot_unwatch,
   .collect = slot_collect,
+  .backup = slot_backup,
   .check = slot_check,
   .check_account = slot_check_account,
   .restored = slot_restored,

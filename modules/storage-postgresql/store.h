@@ -155,6 +155,8 @@ gboolean slot_header_lookup (CfStoreConn *conn, const CfCall *call, CfAccountId 
 /* upkeep.c */
 gboolean slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out_freed,
                        gboolean *out_more, GError **error);
+gboolean slot_backup (CfStoreConn *conn, const CfCall *call, const char *path, CfProgressFunc progress,
+                      gpointer user_data, GError **error);
 gboolean slot_restored (CfStoreConn *conn, const CfCall *call, GError **error);
 
 /* check.c */

@@ -1,8 +1,4 @@
-/* storage-postgresql/upkeep.c - collection, and renewal after a restore.
- *
- * A backup is PostgreSQL's own business: pg_dump, pg_basebackup and archived logs take consistent copies
- * while the store serves, so this store has no backup slot.
- */
+/* storage-postgresql/upkeep.c - collection, backup, and renewal after a restore. */
 #include "store.h"
 
 typedef struct {
@@ -49,6 +45,17 @@ slot_collect (CfStoreConn *conn, const CfCall *call, guint64 grace, guint64 *out
   *out_freed = collected.freed;
   *out_more = collected.more;
   return TRUE;
+}
+
+/* PostgreSQL's own business: its programs take consistent copies while the store serves. */
+gboolean
+slot_backup (CfStoreConn *conn, const CfCall *call, const char *path, CfProgressFunc progress,
+             gpointer user_data, GError **error)
+{
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_NOT_SUPPORTED,
+                       "A store on PostgreSQL is backed up by PostgreSQL's own programs, pg_dump or pg_basebackup: "
+                       "see the operator's guide, \"On PostgreSQL\"");
+  return FALSE;
 }
 
 gboolean

@@ -284,7 +284,7 @@ watch_warn (const Row *row, gpointer data, GError **error)
   return TRUE;
 }
 
-/* Here, as this is one connection to each server that is found, and no operator's command has it. */
+/* Here, as this is one connection to each server that is found. */
 static gboolean
 watch_listen (Watch *watch, GError **error)
 {

@@ -25,6 +25,7 @@ MESSAGE = b'Subject: x\r\n\r\n' + b'text\r\n' * 1000
 class Operator:
     def __init__(self, server, backend):
         self.server = server
+        self.backend = backend
         self.is_durable = backend != 'memory'
         self.has_backup = backend == 'sqlite'
         self.schema = 'coffer.' if backend == 'postgresql' else ''
@@ -268,7 +269,8 @@ class Operator:
         assert self.talk(b'backup relative\n').startswith('ERROR ')
 
     def backup_not_supported(self):
-        assert 'upport' in self.control('backup', self.server.folder / 'copy', code=1)
+        said = self.control('backup', self.server.folder / 'copy', code=1)
+        assert ('pg_basebackup' if self.backend == 'postgresql' else 'upport') in said, said
         assert not (self.server.folder / 'copy').exists()
         assert self.stats()['store_available'] == 1
 

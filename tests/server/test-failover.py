@@ -254,13 +254,18 @@ class Failover:
         one.ok('SELECT INBOX')
         cache = Cache(self.nodes[0].client('interrupted'))
         cache.synchronise()
-        self.fall_back()
         waits = "application_name = 'coffer watch' and wait_event_type = 'Lock'"
+        sleeps = "query like '%pg_sleep(60)%' and pid <> pg_backend_pid()"
+        os.kill(self.nodes[0].pid(), signal.SIGSTOP)
+        self.fall_back()
         holder = threading.Thread(target=self.primary.psql, args=(
             "begin; select from coffer.mailbox where name = 'INBOX' for update; select pg_sleep(60);", self.database,
             False))
         holder.start()
         try:
+            tap.wait_until(lambda: self.sql(f"select count(*) from pg_stat_activity where {sleeps}") == '1',
+                           'the lock is held')
+            os.kill(self.nodes[0].pid(), signal.SIGCONT)
             for _ in range(2):
                 tap.wait_until(lambda: self.sql(f'select count(*) from pg_stat_activity where {waits}') == '1',
                                'the comparison waits')
@@ -269,8 +274,8 @@ class Failover:
                     assert result.status == 'NO' and '[UNAVAILABLE]' in result.text, result
                 self.sql(f'select pg_terminate_backend(pid) from pg_stat_activity where {waits}')
         finally:
-            self.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)%'"
-                     ' and pid <> pg_backend_pid()')
+            os.kill(self.nodes[0].pid(), signal.SIGCONT)
+            self.sql(f'select pg_terminate_backend(pid) from pg_stat_activity where {sleeps}')
             holder.join()
         assert self.is_ended(one)
         cache.client = self.nodes[0].client('interrupted')
