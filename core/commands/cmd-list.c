@@ -1,12 +1,15 @@
-/* core/commands/cmd-list.c - LIST and LSUB (RFC 3501, 6.3.8, 6.3.9; RFC 3348; RFC 6154, 2; RFC 5258, 4 for
- * LSUB).
+/* core/commands/cmd-list.c - LIST and LSUB (RFC 3501, 6.3.8, 6.3.9; RFC 3348), LIST-EXTENDED (RFC 5258),
+ * LIST-STATUS (RFC 5819) and the options of SPECIAL-USE (RFC 6154).
  *
- * A name that only exists because others are below it has no row in the store; it is derived here, and listed
- * with \Noselect. Names stay sorted, so that what is below a name follows it closely.
+ * What is there comes from the store in one call, with counts where STATUS is asked for, and one more for the
+ * subscriptions where these matter; list-tree.c says which names are to be listed. A LIST without anything of
+ * RFC 5258 is answered as RFC 3501 has it: a level without a mailbox is \Noselect, not \NonExistent, and an
+ * empty name asks for the separator.
  */
 #include "commands/commands.h"
-#include "commands/pattern.h"
+#include "commands/list-tree.h"
 #include "commands/special-use.h"
+#include "commands/status.h"
 #include "commands/subscription.h"
 #include "imap/input.h"
 #include "imap/session.h"
@@ -14,60 +17,181 @@
 #include "store/calls.h"
 
 typedef struct {
-  char *name;
-  CfMailboxInfo info; /* name is the above; id 0 and all else too without a row in the store */
-  gboolean is_real;   /* has a row of its own */
-  gboolean has_children;
-} Entry;
-
-typedef struct {
   gboolean lsub;
-  char *pattern;       /* with the reference in front */
-  GHashTable *entries; /* name -> Entry */
+  gboolean is_extended;
+  gboolean recursive, shows_subscribed;
+  guint select;              /* CfListSelect */
+  GPtrArray *patterns;       /* with the reference in front */
+  const GPtrArray *statuses; /* items of STATUS; NULL: not asked for */
+  CfListTree *tree;          /* NULL: not loaded */
+  GPtrArray *matching;       /* CfListEntry */
+  guint next;                /* of matching */
 } List;
-
-static void
-entry_free (gpointer data)
-{
-  Entry *entry = data;
-
-  g_free (entry->name);
-  g_free (entry);
-}
 
 static void
 list_free (gpointer data)
 {
   List *list = data;
 
-  g_free (list->pattern);
-  g_clear_pointer (&list->entries, g_hash_table_unref);
+  g_clear_pointer (&list->matching, g_ptr_array_unref);
+  cf_list_tree_free (list->tree);
+  g_ptr_array_unref (list->patterns);
   g_free (list);
 }
 
-static Entry *
-list_get_entry (List *list, const char *name, gsize length)
-{
-  g_autofree char *key = g_strndup (name, length);
-  Entry *entry = g_hash_table_lookup (list->entries, key);
+/* ---- Options ---- */
 
-  if (entry == NULL) {
-    entry = g_new0 (Entry, 1);
-    entry->name = g_steal_pointer (&key);
-    entry->info = (CfMailboxInfo){ .struct_size = sizeof entry->info, .name = entry->name };
-    g_hash_table_insert (list->entries, entry->name, entry);
+#define OPTION(name, key)                                                                                    \
+  static gboolean option_parse_##name (CfCommandCall *call, CfInput *input, GError **error)                  \
+  {                                                                                                          \
+    cf_call_set_parameter (call, key, NULL, NULL);                                                           \
+    return TRUE;                                                                                             \
   }
-  return entry;
+
+/* The keys of what selects and what is to be returned differ, as their names do not. */
+OPTION (select_subscribed, "SELECT SUBSCRIBED")
+OPTION (select_special_use, "SELECT SPECIAL-USE")
+OPTION (select_recursive, "SELECT RECURSIVEMATCH")
+OPTION (return_subscribed, "RETURN SUBSCRIBED")
+/* No mailbox is remote; children and special uses are told anyway. */
+OPTION (nothing, "NOTHING")
+
+static gboolean
+option_parse_status (CfCommandCall *call, CfInput *input, GError **error)
+{
+  GPtrArray *items;
+
+  if (!cf_input_space (input, error))
+    return FALSE;
+  items = cf_status_items_read (call, input, error);
+  if (items == NULL)
+    return FALSE;
+  cf_call_set_parameter (call, "STATUS", items, (GDestroyNotify) g_ptr_array_unref);
+  return TRUE;
 }
 
-/* Adds @name and marks every level above it as having children. */
-static Entry *
-list_add (List *list, const char *name)
+static const char *const option_commands[] = { "LIST", NULL };
+static const CfParameter parameters[] = {
+  { option_commands, CF_PARAMETER_SELECT, "SUBSCRIBED", option_parse_select_subscribed },
+  { option_commands, CF_PARAMETER_SELECT, "REMOTE", option_parse_nothing },
+  { option_commands, CF_PARAMETER_SELECT, "RECURSIVEMATCH", option_parse_select_recursive },
+  { option_commands, CF_PARAMETER_SELECT, "SPECIAL-USE", option_parse_select_special_use },
+  { option_commands, CF_PARAMETER_RETURN, "SUBSCRIBED", option_parse_return_subscribed },
+  { option_commands, CF_PARAMETER_RETURN, "CHILDREN", option_parse_nothing },
+  { option_commands, CF_PARAMETER_RETURN, "SPECIAL-USE", option_parse_nothing },
+  { option_commands, CF_PARAMETER_RETURN, "STATUS", option_parse_status },
+};
+
+gboolean
+cf_list_parameters_register (CfRegistrar *registrar, GError **error)
 {
-  for (const char *at = strchr (name, CF_MAILBOX_SEPARATOR); at != NULL;
-       at = strchr (at + 1, CF_MAILBOX_SEPARATOR))
-    list_get_entry (list, name, at - name)->has_children = TRUE;
-  return list_get_entry (list, name, strlen (name));
+  return cf_registrar_add_parameters (registrar, parameters, error);
+}
+
+static gboolean
+list_take_options (CfCommandCall *call, List *list, GError **error)
+{
+  gpointer statuses;
+
+  if (cf_call_lookup_parameter (call, "SELECT SUBSCRIBED", NULL))
+    list->select |= CF_LIST_SELECT_SUBSCRIBED;
+  if (cf_call_lookup_parameter (call, "SELECT SPECIAL-USE", NULL))
+    list->select |= CF_LIST_SELECT_SPECIAL_USE;
+  list->recursive = cf_call_lookup_parameter (call, "SELECT RECURSIVEMATCH", NULL);
+  list->shows_subscribed = (list->select & CF_LIST_SELECT_SUBSCRIBED) != 0
+                           || cf_call_lookup_parameter (call, "RETURN SUBSCRIBED", NULL);
+  if (cf_call_lookup_parameter (call, "STATUS", &statuses))
+    list->statuses = statuses;
+  /* It needs an option that it can modify (RFC 5258, 6: list-select-base-opt). */
+  if (list->recursive && (list->select & CF_LIST_SELECT_SUBSCRIBED) == 0) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "RECURSIVEMATCH stands beside SUBSCRIBED");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* ---- Arguments ---- */
+
+/* A pattern that cannot match any name is passed over by an extended LIST (RFC 5258, 3). */
+static gboolean
+list_pass_over_pattern (CfInput *input, GError **error)
+{
+  g_autofree char *text = cf_input_take (input, CF_INPUT_LIST);
+
+  return text != NULL || cf_input_string (input, &text, error);
+}
+
+static gboolean
+list_read_pattern (CfInput *input, List *list, const char *reference, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *pattern = NULL;
+  g_autofree char *whole = NULL;
+  char *normal = NULL;
+
+  if (cf_input_list_mailbox (input, &pattern, &local_error)) {
+    if (pattern[0] == '\0' && !list->lsub)
+      return TRUE;
+    whole = g_strconcat (reference, pattern, NULL);
+    normal = cf_mailbox_name_normalise (whole, CF_MAILBOX_NAME_PATTERN, &local_error);
+  } else if (list->is_extended && g_error_matches (local_error, CF_ERROR, CF_ERROR_CANNOT)) {
+    return list_pass_over_pattern (input, error);
+  }
+  if (normal != NULL) {
+    g_ptr_array_add (list->patterns, normal);
+    return TRUE;
+  }
+  if (list->is_extended && g_error_matches (local_error, CF_ERROR, CF_ERROR_CANNOT))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+static gboolean
+list_read_patterns (CfInput *input, List *list, const char *reference, GError **error)
+{
+  if (list->lsub || !cf_input_skip (input, '('))
+    return list_read_pattern (input, list, reference, error);
+  list->is_extended = TRUE;
+  do {
+    if (!list_read_pattern (input, list, reference, error))
+      return FALSE;
+  } while (cf_input_skip (input, ' '));
+  return cf_input_expect (input, ')', error);
+}
+
+static gboolean
+list_read_return (CfCommandCall *call, List *list, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+
+  if (list->lsub || !cf_input_skip (input, ' '))
+    return TRUE;
+  list->is_extended = TRUE;
+  if (!cf_input_skip_word (input, "RETURN")) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "RETURN expected");
+    return FALSE;
+  }
+  return cf_input_space (input, error) && cf_call_parse_parameters (call, CF_PARAMETER_RETURN, error);
+}
+
+static gboolean
+list_parse (CfCommandCall *call, List *list, GError **error)
+{
+  CfInput *input = cf_call_get_input (call);
+  g_autofree char *reference = NULL;
+
+  if (!cf_input_space (input, error))
+    return FALSE;
+  if (!list->lsub && cf_input_peek (input) == '(') {
+    list->is_extended = TRUE;
+    if (!cf_call_parse_parameters (call, CF_PARAMETER_SELECT, error) || !cf_input_space (input, error))
+      return FALSE;
+  }
+  return cf_input_mailbox_kind (input, CF_MAILBOX_NAME_PATTERN, &reference, error)
+         && cf_input_space (input, error) && list_read_patterns (input, list, reference, error)
+         && list_read_return (call, list, error) && cf_input_end (input, error)
+         && list_take_options (call, list, error);
 }
 
 /* ---- What the store holds ---- */
@@ -80,11 +204,33 @@ typedef struct {
 static void
 list_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
 {
-  Entry *entry = list_add (((MailboxSink *) sink)->list, info->name);
+  cf_list_tree_add_mailbox (((MailboxSink *) sink)->list->tree, info, NULL);
+}
 
-  entry->is_real = TRUE;
-  entry->info = *info;
-  entry->info.name = entry->name;
+typedef struct {
+  CfStatusSink sink;
+  List *list;
+} StatusSink;
+
+static void
+list_counted_mailbox (CfStatusSink *sink, const CfMailboxInfo *info, const CfMailboxStatus *status)
+{
+  cf_list_tree_add_mailbox (((StatusSink *) sink)->list->tree, info, status);
+}
+
+static gboolean
+list_load_mailboxes (CfSession *session, List *list, GError **error)
+{
+  g_autofree char *prefix = NULL;
+
+  if (list->statuses == NULL) {
+    MailboxSink sink = { { sizeof sink.sink, list_mailbox }, list };
+
+    return cf_store_mailbox_list (session, &sink.sink, error);
+  }
+  StatusSink sink = { { sizeof sink.sink, list_counted_mailbox }, list };
+  prefix = cf_list_dup_prefix (list->patterns);
+  return cf_store_mailbox_list_status (session, prefix, &sink.sink, error);
 }
 
 typedef struct {
@@ -95,42 +241,53 @@ typedef struct {
 static void
 list_subscription (CfAttributeSink *sink, const CfAttributeTarget *target, const CfAttribute *attribute)
 {
+  List *list = ((SubscriptionSink *) sink)->list;
   gsize length;
   const char *octets = g_bytes_get_data (attribute->value, &length);
   g_autofree char *name = g_strndup (octets, length);
 
-  list_add (((SubscriptionSink *) sink)->list, name)->is_real = TRUE;
+  cf_list_tree_subscribe (list->tree, name, list->lsub || (list->select & CF_LIST_SELECT_SUBSCRIBED) != 0);
+}
+
+static gboolean
+list_load_subscriptions (CfSession *session, List *list, GError **error)
+{
+  CfAttributeTarget target = { .struct_size = sizeof target, .account = cf_session_get_account (session) };
+  SubscriptionSink sink = { { sizeof sink.sink, list_subscription }, list };
+
+  return cf_store_attribute_get (session, &target, NULL, CF_SUBSCRIPTION_PREFIX, &sink.sink, error);
 }
 
 static gboolean
 list_load (CfSession *session, List *list, GError **error)
 {
-  list->entries = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, entry_free);
-  if (list->lsub) {
-    CfAttributeTarget target = { .struct_size = sizeof target, .account = cf_session_get_account (session) };
-    SubscriptionSink sink = { { sizeof sink.sink, list_subscription }, list };
-
-    return cf_store_attribute_get (session, &target, NULL, CF_SUBSCRIPTION_PREFIX, &sink.sink, error);
-  }
-  MailboxSink sink = { { sizeof sink.sink, list_mailbox }, list };
-  return cf_store_mailbox_list (session, &sink.sink, error);
+  list->tree = cf_list_tree_new ();
+  if (!list->lsub && !list_load_mailboxes (session, list, error))
+    return FALSE;
+  if ((list->lsub || list->shows_subscribed) && !list_load_subscriptions (session, list, error))
+    return FALSE;
+  cf_list_tree_select (list->tree, list->select, list->patterns);
+  list->matching = cf_list_tree_match (list->tree, list->patterns);
+  return TRUE;
 }
 
 /* ---- Responses ---- */
 
 static void
-list_write_attributes (CfCommandCall *call, const List *list, const Entry *entry)
+list_write_attributes (CfCommandCall *call, const List *list, const CfListEntry *entry)
 {
   CfOutput *output = cf_call_get_output (call);
-  const char *space = "";
+  const char *space = " ";
 
-  if (!entry->is_real) {
-    cf_output_text (output, "\\Noselect");
-    space = " ";
-  }
-  if (list->lsub)
-    return;
+  if (!entry->exists)
+    cf_output_text (output, list->is_extended ? "\\NonExistent" : "\\Noselect");
+  else if (list->statuses != NULL && entry->status.id == 0)
+    cf_output_text (output, "\\Noselect"); /* may be listed and not be read (RFC 5819, 2) */
+  else
+    space = "";
   cf_output_printf (output, "%s%s", space, entry->has_children ? "\\HasChildren" : "\\HasNoChildren");
+  if (list->shows_subscribed && entry->is_subscribed)
+    cf_output_text (output, " \\Subscribed");
   for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
     if ((entry->info.special_use & bit) != 0)
       cf_output_printf (output, " %s", cf_special_use_get_name (bit));
@@ -139,69 +296,54 @@ list_write_attributes (CfCommandCall *call, const List *list, const Entry *entry
 }
 
 static void
-list_write (CfCommandCall *call, const List *list, const Entry *entry)
+list_write (CfCommandCall *call, const List *list, const CfListEntry *entry)
 {
   CfOutput *output = cf_call_get_output (call);
 
-  cf_output_printf (output, "* %s (", list->lsub ? "LSUB" : "LIST");
+  cf_output_text (output, "* LIST (");
   list_write_attributes (call, list, entry);
   cf_output_text (output, ") \"/\" ");
   cf_output_mailbox (output, entry->name, TRUE);
+  if (list->recursive && entry->has_selected)
+    cf_output_printf (output, " (\"CHILDINFO\" (\"SUBSCRIBED\"%s))",
+                      (list->select & CF_LIST_SELECT_SPECIAL_USE) != 0 ? " \"SPECIAL-USE\"" : "");
   cf_output_text (output, "\r\n");
+  if (list->statuses != NULL && entry->is_selected && entry->status.id != 0)
+    cf_status_write (call, entry->name, list->statuses, &entry->status);
 }
 
 /* LSUB shows a level that is not subscribed only to stand for what is below it and does not match itself (RFC
  * 3501, 6.3.9: "%"). */
-static gboolean
-list_shows (const List *list, const Entry *entry)
-{
-  if (!cf_pattern_matches (list->pattern, entry->name))
-    return FALSE;
-  return entry->is_real || !list->lsub || strchr (list->pattern, '%') != NULL;
-}
-
-static gint
-entry_compare (gconstpointer a, gconstpointer b)
-{
-  return strcmp ((*(Entry *const *) a)->name, (*(Entry *const *) b)->name);
-}
-
 static void
+list_write_lsub (CfCommandCall *call, const List *list, const CfListEntry *entry)
+{
+  CfOutput *output = cf_call_get_output (call);
+
+  if (!entry->is_subscribed && strchr (g_ptr_array_index (list->patterns, 0), '%') == NULL)
+    return;
+  cf_output_printf (output, "* LSUB (%s) \"/\" ", entry->is_subscribed ? "" : "\\Noselect");
+  cf_output_mailbox (output, entry->name, TRUE);
+  cf_output_text (output, "\r\n");
+}
+
+/* As many as the output takes. */
+static CfRun
 list_respond (CfCommandCall *call, List *list)
 {
-  g_autoptr (GPtrArray) shown = g_ptr_array_new ();
-  GHashTableIter iter;
-  gpointer entry;
+  for (; list->next < list->matching->len; list->next++) {
+    const CfListEntry *entry = g_ptr_array_index (list->matching, list->next);
 
-  g_hash_table_iter_init (&iter, list->entries);
-  while (g_hash_table_iter_next (&iter, NULL, &entry))
-    if (list_shows (list, entry))
-      g_ptr_array_add (shown, entry);
-  g_ptr_array_sort (shown, entry_compare);
-  for (guint i = 0; i < shown->len; i++)
-    list_write (call, list, g_ptr_array_index (shown, i));
+    if (cf_call_is_output_full (call))
+      return CF_RUN_MORE;
+    if (list->lsub)
+      list_write_lsub (call, list, entry);
+    else if (entry->is_selected || (list->recursive && entry->has_hidden))
+      list_write (call, list, entry);
+  }
+  return CF_RUN_DONE;
 }
 
 /* ---- The commands ---- */
-
-static gboolean
-list_parse (CfCommandCall *call, List *list, GError **error)
-{
-  CfInput *input = cf_call_get_input (call);
-  g_autofree char *reference = NULL;
-  g_autofree char *pattern = NULL;
-
-  if (!cf_input_space (input, error)
-      || !cf_input_mailbox_kind (input, CF_MAILBOX_NAME_PATTERN, &reference, error)
-      || !cf_input_space (input, error) || !cf_input_list_mailbox (input, &pattern, error)
-      || !cf_input_end (input, error))
-    return FALSE;
-  if (pattern[0] == '\0' && !list->lsub)
-    return TRUE; /* asks for the separator and the reference's root */
-  g_autofree char *whole = g_strconcat (reference, pattern, NULL);
-  list->pattern = cf_mailbox_name_normalise (whole, CF_MAILBOX_NAME_PATTERN, error);
-  return list->pattern != NULL;
-}
 
 static CfRun
 list_run (CfCommandCall *call, gboolean lsub, GError **error)
@@ -211,20 +353,24 @@ list_run (CfCommandCall *call, gboolean lsub, GError **error)
   if (list == NULL) {
     list = g_new0 (List, 1);
     list->lsub = lsub;
+    list->patterns = g_ptr_array_new_with_free_func (g_free);
     cf_call_set_state (call, list, list_free);
     if (!list_parse (call, list, error))
       return CF_RUN_ERROR;
-    if (list->pattern == NULL) {
-      cf_output_text (cf_call_get_output (call), "* LIST (\\Noselect) \"/\" \"\"\r\n");
-      return CF_RUN_DONE;
-    }
   }
-  if (!cf_call_enter_store (call))
-    return CF_RUN_WAIT;
-  if (!list_load (cf_call_get_session (call), list, error))
-    return CF_RUN_ERROR;
-  list_respond (call, list);
-  return CF_RUN_DONE;
+  if (list->patterns->len == 0) {
+    /* The separator and the reference's root. */
+    if (!list->is_extended)
+      cf_output_text (cf_call_get_output (call), "* LIST (\\Noselect) \"/\" \"\"\r\n");
+    return CF_RUN_DONE;
+  }
+  if (list->tree == NULL) {
+    if (!cf_call_enter_store (call))
+      return CF_RUN_WAIT;
+    if (!list_load (cf_call_get_session (call), list, error))
+      return CF_RUN_ERROR;
+  }
+  return list_respond (call, list);
 }
 
 CfRun

@@ -1,5 +1,7 @@
-/* core/commands/cmd-status.c - STATUS (RFC 3501, 6.3.10; RFC 8438 for SIZE; RFC 7889 for APPENDLIMIT). */
+/* core/commands/cmd-status.c - STATUS (RFC 3501, 6.3.10; RFC 9051, 6.3.11 for DELETED; RFC 8438 for SIZE; RFC
+ * 7889 for APPENDLIMIT). */
 #include "commands/commands.h"
+#include "commands/status.h"
 #include "imap/session.h"
 #include "module/registry.h"
 #include "module/settings.h"
@@ -20,45 +22,56 @@ status_free (gpointer data)
   g_free (status);
 }
 
+GPtrArray *
+cf_status_items_read (CfCommandCall *call, CfInput *input, GError **error)
+{
+  g_autoptr (GPtrArray) items = g_ptr_array_new ();
+
+  if (!cf_input_expect (input, '(', error))
+    return NULL;
+  do {
+    g_autofree char *name = NULL;
+    const CfItem *item;
+
+    if (!cf_input_name (input, &name, error))
+      return NULL;
+    item = cf_registry_lookup_item (CF_ITEM_STATUS, name);
+    if (item == NULL) {
+      g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown STATUS item %s", name);
+      return NULL;
+    }
+    if (item->parse != NULL && !item->parse (call, input, NULL, error))
+      return NULL;
+    g_ptr_array_add (items, (gpointer) item);
+  } while (cf_input_skip (input, ' '));
+  return cf_input_expect (input, ')', error) ? g_steal_pointer (&items) : NULL;
+}
+
 static gboolean
 status_parse (CfCommandCall *call, Status *status, GError **error)
 {
   CfInput *input = cf_call_get_input (call);
 
   if (!cf_input_space (input, error) || !cf_input_mailbox (input, &status->name, error)
-      || !cf_input_space (input, error) || !cf_input_expect (input, '(', error))
+      || !cf_input_space (input, error))
     return FALSE;
-  do {
-    g_autofree char *name = NULL;
-    const CfItem *item;
-
-    if (!cf_input_name (input, &name, error))
-      return FALSE;
-    item = cf_registry_lookup_item (CF_ITEM_STATUS, name);
-    if (item == NULL) {
-      g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown STATUS item %s", name);
-      return FALSE;
-    }
-    if (item->parse != NULL && !item->parse (call, input, NULL, error))
-      return FALSE;
-    g_ptr_array_add (status->items, (gpointer) item);
-  } while (cf_input_skip (input, ' '));
-  return cf_input_expect (input, ')', error) && cf_input_end (input, error);
+  status->items = cf_status_items_read (call, input, error);
+  return status->items != NULL && cf_input_end (input, error);
 }
 
-static void
-status_respond (CfCommandCall *call, const Status *status, const CfMailboxStatus *counts)
+void
+cf_status_write (CfCommandCall *call, const char *name, const GPtrArray *items, const CfMailboxStatus *status)
 {
   CfOutput *output = cf_call_get_output (call);
 
   cf_output_text (output, "* STATUS ");
-  cf_output_mailbox (output, status->name, FALSE);
+  cf_output_mailbox (output, name, FALSE);
   cf_output_text (output, " (");
-  for (guint i = 0; i < status->items->len; i++) {
-    const CfItem *item = g_ptr_array_index (status->items, i);
+  for (guint i = 0; i < items->len; i++) {
+    const CfItem *item = g_ptr_array_index (items, i);
 
     cf_output_printf (output, "%s%s ", i > 0 ? " " : "", item->name);
-    item->emit_status (cf_call_get_session (call), counts, output);
+    item->emit_status (cf_call_get_session (call), status, output);
   }
   cf_output_text (output, ")\r\n");
 }
@@ -71,7 +84,6 @@ cmd_status (CfCommandCall *call, GError **error)
 
   if (status == NULL) {
     status = g_new0 (Status, 1);
-    status->items = g_ptr_array_new ();
     cf_call_set_state (call, status, status_free);
     if (!status_parse (call, status, error))
       return CF_RUN_ERROR;
@@ -80,7 +92,7 @@ cmd_status (CfCommandCall *call, GError **error)
     return CF_RUN_WAIT;
   if (!cf_store_mailbox_status (cf_call_get_session (call), status->name, &counts, error))
     return CF_RUN_ERROR;
-  status_respond (call, status, &counts);
+  cf_status_write (call, status->name, status->items, &counts);
   return CF_RUN_DONE;
 }
 
@@ -117,6 +129,12 @@ emit_unseen (CfSession *session, const CfMailboxStatus *status, CfOutput *output
 }
 
 static void
+emit_deleted (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
+{
+  cf_output_printf (output, "%u", status->deleted);
+}
+
+static void
 emit_size (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
 {
   cf_output_printf (output, "%" G_GUINT64_FORMAT, status->octets);
@@ -134,6 +152,7 @@ static const CfItem items[] = {
   { .kind = CF_ITEM_STATUS, .name = "UIDNEXT", .emit_status = emit_uidnext },
   { .kind = CF_ITEM_STATUS, .name = "UIDVALIDITY", .emit_status = emit_uidvalidity },
   { .kind = CF_ITEM_STATUS, .name = "UNSEEN", .emit_status = emit_unseen },
+  { .kind = CF_ITEM_STATUS, .name = "DELETED", .emit_status = emit_deleted },
   { .kind = CF_ITEM_STATUS, .name = "SIZE", .emit_status = emit_size },
   { .kind = CF_ITEM_STATUS, .name = "APPENDLIMIT", .emit_status = emit_appendlimit },
 };

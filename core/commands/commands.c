@@ -96,6 +96,8 @@ static const CfCapability capabilities[] = {
   { "CHILDREN", CF_STATE_LOGGED_IN },
   { "SPECIAL-USE", CF_STATE_LOGGED_IN },
   { "CREATE-SPECIAL-USE", CF_STATE_LOGGED_IN },
+  { "LIST-EXTENDED", CF_STATE_LOGGED_IN },
+  { "LIST-STATUS", CF_STATE_LOGGED_IN },
   { "STATUS=SIZE", CF_STATE_LOGGED_IN },
   { "UNSELECT", CF_STATE_LOGGED_IN },
   { "UIDPLUS", CF_STATE_LOGGED_IN },
@@ -110,8 +112,8 @@ cf_commands_register (CfRegistrar *registrar, GError **error)
 {
   return cf_registrar_add_commands (registrar, commands, error)
          && cf_registrar_add_capabilities (registrar, capabilities, error)
-         && cf_create_parameters_register (registrar, error) && cf_status_items_register (registrar, error)
-         && cf_fetch_items_register (registrar, error) && cf_fetch_parameters_register (registrar, error)
-         && cf_binary_items_register (registrar, error) && cf_condstore_register (registrar, error)
-         && cf_qresync_register (registrar, error);
+         && cf_create_parameters_register (registrar, error) && cf_list_parameters_register (registrar, error)
+         && cf_status_items_register (registrar, error) && cf_fetch_items_register (registrar, error)
+         && cf_fetch_parameters_register (registrar, error) && cf_binary_items_register (registrar, error)
+         && cf_condstore_register (registrar, error) && cf_qresync_register (registrar, error);
 }

@@ -175,7 +175,7 @@ call_parse_parameter (CfCommandCall *call, guint kind, GError **error)
     g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown parameter %s", name);
     return FALSE;
   }
-  if (cf_call_lookup_parameter (call, name, NULL)) {
+  if (kind == CF_PARAMETER_COMMAND && cf_call_lookup_parameter (call, name, NULL)) {
     g_set_error (error, CF_ERROR, CF_ERROR_BAD, "%s is given twice", name);
     return FALSE;
   }

@@ -21,6 +21,10 @@ gboolean cf_store_mailbox_rename (CfSession *session, const char *from, const ch
 gboolean cf_store_mailbox_delete (CfSession *session, const char *name, GError **error);
 gboolean cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *out_status,
                                   GError **error);
+/* Mailboxes whose name begins with @prefix, those with the right l; @sink gets NULL for the counts of those
+ * without r. */
+gboolean cf_store_mailbox_list_status (CfSession *session, const char *prefix, CfStatusSink *sink,
+                                       GError **error);
 
 /* ---- The index ---- */
 

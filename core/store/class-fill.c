@@ -136,6 +136,60 @@ fallback_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId acco
   return TRUE;
 }
 
+typedef struct {
+  CfMailboxSink sink;
+  const char *prefix;
+  GPtrArray *infos; /* CfMailboxInfo with their own name */
+} GatherSink;
+
+static void
+gathered_free (gpointer data)
+{
+  CfMailboxInfo *info = data;
+
+  g_free ((char *) info->name);
+  g_free (info);
+}
+
+static void
+gather_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
+{
+  GatherSink *self = (GatherSink *) sink;
+  CfMailboxInfo *copy;
+
+  if (!g_str_has_prefix (info->name, self->prefix))
+    return;
+  copy = g_new0 (CfMailboxInfo, 1);
+  memcpy (copy, info, MIN (info->struct_size, sizeof *copy));
+  copy->struct_size = sizeof *copy;
+  copy->name = g_strdup (info->name);
+  g_ptr_array_add (self->infos, copy);
+}
+
+static gboolean
+fallback_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *prefix,
+                              CfStatusSink *sink, GError **error)
+{
+  g_autoptr (GPtrArray) infos = g_ptr_array_new_with_free_func (gathered_free);
+  GatherSink gather = { { sizeof gather.sink, gather_mailbox }, prefix, infos };
+
+  if (!filled.mailbox_list (conn, call, account, &gather.sink, error))
+    return FALSE;
+  for (guint i = 0; i < infos->len; i++) {
+    const CfMailboxInfo *info = g_ptr_array_index (infos, i);
+    CfMailboxStatus status = { .struct_size = sizeof status };
+    g_autoptr (GError) local_error = NULL;
+
+    if (filled.mailbox_status (conn, call, account, info->name, &status, &local_error)) {
+      sink->mailbox (sink, info, &status);
+    } else if (!g_error_matches (local_error, CF_ERROR, CF_ERROR_NONEXISTENT)) { /* deleted since: left out */
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 static gboolean
 fallback_facts_update (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfContentId content,
                        CfFacts *facts, GError **error)
@@ -268,6 +322,7 @@ cf_storage_class_fill (CfStorageClass *target, const CfStorageClass *source)
   OPTIONAL (schema_describe);
   OPTIONAL (mailbox_restore);
   OPTIONAL (note_logins);
+  OPTIONAL (mailbox_list_status);
 
   filled = *target;
 }

@@ -214,3 +214,68 @@ cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *
   *out_status = status;
   return TRUE;
 }
+
+/* ---- LIST with STATUS ---- */
+
+typedef struct {
+  CfMailboxInfo info; /* with its own name */
+  CfMailboxStatus status;
+} Counted;
+
+typedef struct {
+  CfStatusSink sink;
+  GPtrArray *counted;
+} CountedSink;
+
+static void
+counted_free (gpointer data)
+{
+  Counted *counted = data;
+
+  g_free ((char *) counted->info.name);
+  g_free (counted);
+}
+
+static void
+counted_mailbox (CfStatusSink *sink, const CfMailboxInfo *info, const CfMailboxStatus *status)
+{
+  Counted *counted = g_new0 (Counted, 1);
+
+  memcpy (&counted->info, info, MIN (info->struct_size, sizeof counted->info));
+  counted->info.struct_size = sizeof counted->info;
+  counted->info.name = g_strdup (info->name);
+  memcpy (&counted->status, status, MIN (status->struct_size, sizeof counted->status));
+  counted->status.struct_size = sizeof counted->status;
+  g_ptr_array_add (((CountedSink *) sink)->counted, counted);
+}
+
+/* As for LIST alone, rights are asked afterwards. */
+gboolean
+cf_store_mailbox_list_status (CfSession *session, const char *prefix, CfStatusSink *sink, GError **error)
+{
+  CfAccountId account = cf_session_get_account (session);
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (counted_free);
+  CountedSink counted_sink = { { sizeof counted_sink.sink, counted_mailbox }, all };
+  CfStoreFrame frame;
+
+  if (!cf_store_begin (&frame, cf_session_get_number (session), 0, error))
+    return FALSE;
+  if (!cf_store_end (&frame,
+                     frame.slots->mailbox_list_status (frame.conn, &frame.call, account, prefix,
+                                                       &counted_sink.sink, error),
+                     error))
+    return FALSE;
+  for (guint i = 0; i < all->len; i++) {
+    Counted *counted = g_ptr_array_index (all, i);
+    guint rights;
+
+    if (!cf_store_get_rights (session, counted->info.name, &rights, error))
+      return FALSE;
+    if ((rights & CF_RIGHT_LOOKUP) == 0)
+      continue;
+    cf_names_remember (account, counted->info.name, counted->info.id);
+    status_take_claims (account, &counted->status);
+    sink->mailbox (sink, &counted->info, (rights & CF_RIGHT_READ) != 0 ? &counted->status : NULL);
+  }
+  return TRUE;
+}

@@ -79,6 +79,10 @@ return_parse_partial (CfCommandCall *call, CfInput *input, GError **error)
 {
   CfPartial partial;
 
+  if (cf_call_lookup_parameter (call, "PARTIAL", NULL)) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "PARTIAL is given twice");
+    return FALSE;
+  }
   if (!cf_input_space (input, error) || !cf_input_partial (input, &partial, error))
     return FALSE;
   cf_call_set_parameter (call, "PARTIAL", g_memdup2 (&partial, sizeof partial), g_free);

@@ -36,11 +36,9 @@ slot_mailbox_list (CfStoreConn *conn, const CfCall *call, CfAccountId account, C
   return pg_run (conn->pg, error);
 }
 
-static gboolean
-mailbox_take_status (const Row *row, gpointer data, GError **error)
+static void
+mailbox_read_status (const Row *row, CfMailboxStatus *status)
 {
-  CfMailboxStatus *status = data;
-
   *status = (CfMailboxStatus){ .struct_size = sizeof *status,
                                .id = (CfMailboxId) row_int (row, 0),
                                .uid_validity = (guint32) row_int (row, 2),
@@ -52,6 +50,12 @@ mailbox_take_status (const Row *row, gpointer data, GError **error)
                                .deleted = (guint32) row_int (row, 9),
                                .octets = (guint64) row_int (row, 10),
                                .recent = (guint32) row_int (row, 11) };
+}
+
+static gboolean
+mailbox_take_status (const Row *row, gpointer data, GError **error)
+{
+  mailbox_read_status (row, data);
   return TRUE;
 }
 
@@ -76,6 +80,34 @@ slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   }
   *out_status = status;
   return TRUE;
+}
+
+static gboolean
+mailbox_report_status (const Row *row, gpointer data, GError **error)
+{
+  CfStatusSink *sink = data;
+  CfMailboxInfo info;
+  CfMailboxStatus status;
+
+  mailbox_read_info (row, &info);
+  mailbox_read_status (row, &status);
+  sink->mailbox (sink, &info, &status);
+  return TRUE;
+}
+
+gboolean
+slot_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *prefix,
+                          CfStatusSink *sink, GError **error)
+{
+  Params *params;
+
+  if (!pg_begin (conn->pg, call, PG_READ, error))
+    return FALSE;
+  params = pg_params (conn->pg);
+  params_int8 (params, (gint64) account);
+  params_text (params, prefix);
+  pg_send (conn->pg, STATEMENT_MAILBOX_LIST_STATUS, mailbox_report_status, sink);
+  return pg_run (conn->pg, error);
 }
 
 gboolean

@@ -77,6 +77,7 @@ static const CfStorageClass storage_class = {
   .mailbox_rename = slot_mailbox_rename,
   .mailbox_delete = slot_mailbox_delete,
   .mailbox_status = slot_mailbox_status,
+  .mailbox_list_status = slot_mailbox_list_status,
   .index_load = slot_index_load,
   .read = slot_read,
   .facts_update = slot_facts_update,

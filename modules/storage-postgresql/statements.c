@@ -11,6 +11,12 @@
 /* Octets in one chunk. */
 #define CHUNK "262144"
 
+#define STATUS                                                                                               \
+  "select " MAILBOX_COLUMNS ", messages, unseen, deleted, octets,"                                           \
+  " (select count(*) from coffer.placement p where p.account = m.account and p.mailbox = m.id"               \
+  "   and p.uid >= m.recent_uid)"                                                                            \
+  " from coffer.mailbox m"
+
 #define STATEMENT(id, sql) [STATEMENT_##id] = { #id, sql }
 
 const StatementRow statements[STATEMENT_LAST] = {
@@ -47,11 +53,8 @@ const StatementRow statements[STATEMENT_LAST] = {
   STATEMENT (MAILBOX_CREATE, "select " MAILBOX_COLUMNS " from coffer.mailbox_create($1, $2, $3)"),
   STATEMENT (MAILBOX_RENAME, "select coffer.mailbox_rename($1, $2, $3)"),
   STATEMENT (MAILBOX_DELETE, "select coffer.mailbox_delete($1, $2)"),
-  STATEMENT (MAILBOX_STATUS,
-             "select " MAILBOX_COLUMNS ", messages, unseen, deleted, octets,"
-             " (select count(*) from coffer.placement p where p.account = m.account and p.mailbox = m.id"
-             "   and p.uid >= m.recent_uid)"
-             " from coffer.mailbox m where account = $1 and name = $2"),
+  STATEMENT (MAILBOX_STATUS, STATUS " where account = $1 and name = $2"),
+  STATEMENT (MAILBOX_LIST_STATUS, STATUS " where account = $1 and starts_with(name, $2) order by name"),
   STATEMENT (MAILBOX_EXISTS, "select 1 from coffer.mailbox where account = $1 and id = $2"),
   STATEMENT (MAILBOX_STATES, "select w.account, w.mailbox, m.highest_modseq, m.name, m.uid_validity,"
                              " m.uid_validity = w.uid_validity"

@@ -1049,21 +1049,16 @@ memory_mailbox_delete (CfStoreConn *conn, const CfCall *call, CfAccountId accoun
   return TRUE;
 }
 
-static gboolean
-memory_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
-                       CfMailboxStatus *out_status, GError **error)
+static CfMailboxStatus
+mailbox_get_status (const Mailbox *mailbox)
 {
-  g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&conn->store->lock);
-  Mailbox *mailbox = find_mailbox_by_name (conn->store, call, account, name, error);
-  CfMailboxStatus status = { .struct_size = sizeof status };
+  CfMailboxStatus status = { .struct_size = sizeof status,
+                             .id = mailbox->id,
+                             .uid_validity = mailbox->uid_validity,
+                             .uid_next = mailbox->uid_next,
+                             .highest_modseq = mailbox->highest_modseq,
+                             .recent_uid = mailbox->recent_uid };
 
-  if (mailbox == NULL)
-    return FALSE;
-  status.id = mailbox->id;
-  status.uid_validity = mailbox->uid_validity;
-  status.uid_next = mailbox->uid_next;
-  status.highest_modseq = mailbox->highest_modseq;
-  status.recent_uid = mailbox->recent_uid;
   for (GTreeNode *node = g_tree_node_first (mailbox->messages); node != NULL;
        node = g_tree_node_next (node)) {
     const Message *message = g_tree_node_value (node);
@@ -1074,7 +1069,42 @@ memory_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId accoun
     status.recent += message->uid >= mailbox->recent_uid;
     status.octets += message->size;
   }
-  *out_status = status;
+  return status;
+}
+
+static gboolean
+memory_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId id, const char *prefix,
+                            CfStatusSink *sink, GError **error)
+{
+  g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&conn->store->lock);
+  Account *account = find_account (conn->store, call, id, error);
+
+  if (account == NULL)
+    return FALSE;
+  for (GTreeNode *node = g_tree_node_first (account->mailboxes); node != NULL;
+       node = g_tree_node_next (node)) {
+    const Mailbox *mailbox = g_tree_node_value (node);
+    CfMailboxInfo info = mailbox_get_info (mailbox);
+    CfMailboxStatus status;
+
+    if (!g_str_has_prefix (mailbox->name, prefix))
+      continue;
+    status = mailbox_get_status (mailbox);
+    sink->mailbox (sink, &info, &status);
+  }
+  return TRUE;
+}
+
+static gboolean
+memory_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
+                       CfMailboxStatus *out_status, GError **error)
+{
+  g_autoptr (GRWLockReaderLocker) locker = g_rw_lock_reader_locker_new (&conn->store->lock);
+  Mailbox *mailbox = find_mailbox_by_name (conn->store, call, account, name, error);
+
+  if (mailbox == NULL)
+    return FALSE;
+  *out_status = mailbox_get_status (mailbox);
   return TRUE;
 }
 
@@ -2378,6 +2408,7 @@ static const CfStorageClass memory_class = {
   .check_account = memory_check_account,
   .restored = memory_restored,
   .mailbox_restore = memory_mailbox_restore,
+  .mailbox_list_status = memory_mailbox_list_status,
 };
 
 static const CfClass memory_classes[] = {

@@ -150,34 +150,39 @@ mailbox_count_recent (Db *db, CfAccountId account, const CfMailboxInfo *info, gu
   return TRUE;
 }
 
+#define STATUS_COLUMNS MAILBOX_COLUMNS ", messages, unseen, deleted, octets"
+
 static gboolean
-mailbox_read_status (CfStore *store, Db *db, CfAccountId account, const char *name, CfMailboxStatus *status,
+mailbox_read_status (CfStore *store, Db *db, CfAccountId account, DbRows *rows, CfMailboxInfo *info,
+                     CfMailboxStatus *status, GError **error)
+{
+  mailbox_read_info (store, rows, info);
+  *status = (CfMailboxStatus){ .struct_size = sizeof *status,
+                               .id = info->id,
+                               .uid_validity = info->uid_validity,
+                               .uid_next = info->uid_next,
+                               .highest_modseq = info->highest_modseq,
+                               .recent_uid = info->recent_uid,
+                               .messages = (guint32) db_int (rows, 7),
+                               .unseen = (guint32) db_int (rows, 8),
+                               .deleted = (guint32) db_int (rows, 9),
+                               .octets = (guint64) db_int (rows, 10) };
+  return mailbox_count_recent (db, account, info, &status->recent, error);
+}
+
+static gboolean
+mailbox_find_status (CfStore *store, Db *db, CfAccountId account, const char *name, CfMailboxStatus *status,
                      GError **error)
 {
   g_autoptr (DbRows) rows
-      = db_query (db, error,
-                  "SELECT " MAILBOX_COLUMNS ", messages, unseen, deleted, octets FROM mailbox"
-                  " WHERE account = ? AND name = ?",
+      = db_query (db, error, "SELECT " STATUS_COLUMNS " FROM mailbox WHERE account = ? AND name = ?",
                   INT (account), TEXT (name));
   int step = rows != NULL ? db_next (db, rows, error) : -1;
   CfMailboxInfo info;
 
   if (step == 0)
     mailbox_set_missing (error);
-  if (step <= 0)
-    return FALSE;
-  mailbox_read_info (store, rows, &info);
-  *status = (CfMailboxStatus){ .struct_size = sizeof *status,
-                               .id = info.id,
-                               .uid_validity = info.uid_validity,
-                               .uid_next = info.uid_next,
-                               .highest_modseq = info.highest_modseq,
-                               .recent_uid = info.recent_uid,
-                               .messages = (guint32) db_int (rows, 7),
-                               .unseen = (guint32) db_int (rows, 8),
-                               .deleted = (guint32) db_int (rows, 9),
-                               .octets = (guint64) db_int (rows, 10) };
-  return mailbox_count_recent (db, account, &info, &status->recent, error);
+  return step > 0 && mailbox_read_status (store, db, account, rows, &info, status, error);
 }
 
 gboolean
@@ -189,10 +194,44 @@ slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account,
 
   if (!db_begin_read (conn->db, call, error))
     return FALSE;
-  ok = mailbox_read_status (conn->store, conn->db, account, name, &status, error);
+  ok = mailbox_find_status (conn->store, conn->db, account, name, &status, error);
   db_end_read (conn->db);
   if (ok)
     *out_status = status;
+  return ok;
+}
+
+static gboolean
+mailbox_report_statuses (CfStore *store, Db *db, CfAccountId account, const char *prefix, CfStatusSink *sink,
+                         GError **error)
+{
+  g_autoptr (DbRows) rows = db_query (db, error,
+                                      "SELECT " STATUS_COLUMNS " FROM mailbox WHERE account = ?1"
+                                      " AND name >= ?2 AND substr(name, 1, length(?2)) = ?2 ORDER BY name",
+                                      INT (account), TEXT (prefix));
+  int step = -1;
+
+  while (rows != NULL && (step = db_next (db, rows, error)) > 0) {
+    CfMailboxInfo info;
+    CfMailboxStatus status;
+
+    if (!mailbox_read_status (store, db, account, rows, &info, &status, error))
+      return FALSE;
+    sink->mailbox (sink, &info, &status);
+  }
+  return step == 0;
+}
+
+gboolean
+slot_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *prefix,
+                          CfStatusSink *sink, GError **error)
+{
+  gboolean ok;
+
+  if (!db_begin_read (conn->db, call, error))
+    return FALSE;
+  ok = mailbox_report_statuses (conn->store, conn->db, account, prefix, sink, error);
+  db_end_read (conn->db);
   return ok;
 }
 

@@ -92,6 +92,8 @@ gboolean slot_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId
                               const char *to, GError **error);
 gboolean slot_mailbox_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account, CfMailboxId mailbox,
                               GError **error);
+gboolean slot_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId account,
+                                   const char *prefix, CfStatusSink *sink, GError **error);
 gboolean slot_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
                               CfMailboxStatus *out_status, GError **error);
 

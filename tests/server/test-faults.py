@@ -30,7 +30,8 @@ WRITES = [('commit', APPEND), ('commit', APPENDS), ('commit', 'STORE 1:3 +FLAGS 
           ('mailbox_create', 'CREATE new/below'), ('mailbox_rename', 'RENAME other else'),
           ('mailbox_delete', 'DELETE other'), ('attribute_set', 'SUBSCRIBE other'),
           ('attribute_set', 'UNSUBSCRIBE INBOX'), ('object_put', APPEND_LARGE), ('commit', APPEND_LARGE)]
-READS = [('mailbox_list', 'LIST "" *'), ('mailbox_status', 'STATUS other (MESSAGES)'), ('attribute_get', 'LSUB "" *'),
+READS = [('mailbox_list', 'LIST "" *'), ('mailbox_status', 'STATUS other (MESSAGES)'),
+         ('mailbox_list_status', 'LIST "" * RETURN (STATUS (MESSAGES))'), ('attribute_get', 'LSUB "" *'),
          ('index_load', 'SELECT other'), ('index_load', 'EXAMINE INBOX'), ('index_load', 'DELETE other'),
          ('index_load', 'COPY 1 {cold}'), ('index_load', ['APPEND {cold} ', (SMALL,)]),
          ('index_load', 'SUBSCRIBE {cold}'),

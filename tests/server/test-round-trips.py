@@ -27,8 +27,9 @@ def message(number, attachment=b''):
 
 
 class RoundTrips:
-    def __init__(self, server, proxy):
+    def __init__(self, server, proxy, psql):
         self.server = server
+        self.psql = psql
         self.proxy = proxy
         self.client = server.client('alice')
         for name in ('many', 'other', 'few'):
@@ -104,13 +105,27 @@ class RoundTrips:
         self.client.ok('SELECT few')
         self.expect(1, 'STORE 1:* +FLAGS.SILENT (\\Deleted)', 'EXPUNGE')
 
+    def list_status(self):
+        """All mailboxes with their counts in one, however many there are; with subscriptions in two."""
+        account = self.psql("select account from coffer.address where address = 'alice'").strip()
+        self.psql(f"select count(*) from generate_series(1, {MANY}) as n,"
+                  f" lateral coffer.mailbox_create({account}, 'crowd/' || n, 0)")
+        for n, command in ((1, 'LIST "" * RETURN (STATUS (MESSAGES UNSEEN DELETED SIZE UIDNEXT HIGHESTMODSEQ))'),
+                           (1, 'LIST "" (crowd/1% few) RETURN (CHILDREN STATUS (MESSAGES))'),
+                           (1, 'LIST (SPECIAL-USE) "" * RETURN (STATUS (MESSAGES))'),
+                           (2, 'LIST "" * RETURN (SUBSCRIBED STATUS (MESSAGES))'),
+                           (2, 'LIST (SUBSCRIBED RECURSIVEMATCH) "" * RETURN (STATUS (MESSAGES))')):
+            self.expect(n, command)
+        lines = self.client.ok('LIST "" crowd/* RETURN (STATUS (MESSAGES))').lines()
+        assert len(lines) == 2 * MANY and lines[1] == b'* STATUS crowd/1 (MESSAGES 0)', (len(lines), lines[:2])
+
     def log_is_clean(self):
         assert self.server.errors() == [], self.server.errors()
 
 
 def cases(tests):
     for name in ('nothing', 'one', 'login', 'appends', 'appends_apart', 'fetches', 'writes_one', 'writes_many',
-                 'log_is_clean'):
+                 'list_status', 'log_is_clean'):
         yield name.replace('_', '-'), getattr(tests, name)
 
 
@@ -122,7 +137,7 @@ def main():
         try:
             with Server(sys.argv[1], 'postgresql', users=['alice'], dsn=dsn,
                         config={'storage': {'collect_interval': '0'}}) as server:
-                return tap.run(cases(RoundTrips(server, proxy)))
+                return tap.run(cases(RoundTrips(server, proxy, lambda sql: cluster.psql(sql, database))))
         finally:
             cluster.drop_database(database)
 

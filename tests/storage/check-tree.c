@@ -282,6 +282,62 @@ check_status (Kit *kit)
   KIT_TRY (kit_failed_with (kit, "mailbox_status of what is not there", ok, &error, CF_ERROR_NONEXISTENT));
 }
 
+typedef struct {
+  CfStatusSink sink;
+  GString *text; /* "name:messages/unseen/deleted/recent/octets," */
+  gboolean ids_differ;
+} StatusesSink;
+
+static void
+statuses_mailbox (CfStatusSink *sink, const CfMailboxInfo *info, const CfMailboxStatus *status)
+{
+  StatusesSink *self = (StatusesSink *) sink;
+
+  g_string_append_printf (self->text, "%s:%u/%u/%u/%u/%u,", info->name, status->messages, status->unseen,
+                          status->deleted, status->recent, (guint) status->octets);
+  self->ids_differ = self->ids_differ || info->id != status->id || info->uid_validity != status->uid_validity
+                     || info->uid_next != status->uid_next || info->highest_modseq != status->highest_modseq;
+}
+
+static gboolean
+statuses_are (Kit *kit, CfAccountId account, const char *prefix, const char *wanted)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  StatusesSink sink = { { sizeof sink.sink, statuses_mailbox }, text, FALSE };
+  g_autoptr (GError) error = NULL;
+
+  if (!kit->slots->mailbox_list_status (kit->conn, kit_call (kit), account, prefix, &sink.sink, &error))
+    return kit_fail (kit, "mailbox_list_status failed: %s", error != NULL ? error->message : "no error set");
+  if (sink.ids_differ)
+    return kit_fail (kit, "a mailbox's info and status disagree");
+  if (!g_str_equal (text->str, wanted))
+    return kit_fail (kit, "with the prefix \"%s\" it gives %s instead of %s", prefix, text->str, wanted);
+  return TRUE;
+}
+
+static void
+check_list_status (Kit *kit)
+{
+  guint size = strlen (KIT_MESSAGE);
+  g_autofree char *inbox_is = g_strdup_printf ("INBOX:3/2/1/3/%u,", 3 * size);
+  g_autofree char *b_is = g_strdup_printf ("a/b:1/1/0/1/%u,", size);
+  g_autofree char *a_is = g_strconcat ("a:0/0/0/0/0,", b_is, NULL);
+  g_autofree char *all = g_strconcat ("A:0/0/0/0/0,", inbox_is, a_is, "a_b:0/0/0/0/0,", NULL);
+  g_autofree char *a_all = g_strconcat (a_is, "a_b:0/0/0/0/0,", NULL);
+  KitMailbox inbox, mailbox;
+
+  KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 3)
+           && kit_store (kit, &inbox, "1", CF_STORE_ADD, CF_FLAG_SEEN, NULL)
+           && kit_store (kit, &inbox, "2", CF_STORE_ADD, CF_FLAG_DELETED, NULL));
+  KIT_TRY (kit_mailbox_new (kit, inbox.account, "a/b", &mailbox) && kit_append_many (kit, &mailbox, 1));
+  KIT_TRY (kit_mailbox_new (kit, inbox.account, "A", &mailbox)
+           && kit_mailbox_new (kit, inbox.account, "a_b", &mailbox));
+  KIT_TRY (statuses_are (kit, inbox.account, "", all) && statuses_are (kit, inbox.account, "a", a_all)
+           && statuses_are (kit, inbox.account, "a/", b_is)
+           && statuses_are (kit, inbox.account, "INBOX", inbox_is)
+           && statuses_are (kit, inbox.account, "%", "") && statuses_are (kit, inbox.account, "a/b/", ""));
+}
+
 const KitCheck kit_tree_checks[]
     = { { "tree/create",
           "Creates a mailbox and each missing parent. The sink gets the new ones, parents first. "
@@ -309,4 +365,8 @@ const KitCheck kit_tree_checks[]
         { "tree/uid-validity-is-new", "Its UIDVALIDITY is never given out again in the account.", 0,
           check_uid_validity },
         { "tree/status", "Counts for STATUS.", KIT_NEEDS (mailbox_status), check_status },
+        { "tree/list-status",
+          "Every mailbox of the account whose name begins with @prefix with its counts, in octet order of "
+          "names.",
+          KIT_NEEDS (mailbox_list_status), check_list_status },
         { NULL } };

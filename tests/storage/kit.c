@@ -97,6 +97,7 @@ static const struct {
   SLOT (schema_describe, FALSE),
   SLOT (mailbox_restore, FALSE),
   SLOT (note_logins, FALSE),
+  SLOT (mailbox_list_status, FALSE),
 #undef SLOT
 };
 

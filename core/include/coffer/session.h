@@ -38,7 +38,7 @@ CF_API void cf_call_set_parameter (CfCommandCall *call, const char *name, gpoint
                                    GDestroyNotify free_value);
 CF_API gboolean cf_call_lookup_parameter (CfCommandCall *call, const char *name, gpointer *out_value);
 /* Reads "(NAME args NAME ...)" of @kind for this command through the registered parameters. Return and
- * selection options may be none at all: "()". */
+ * selection options may be none at all: "()", and one that comes again is read again (RFC 5258, 3). */
 CF_API gboolean cf_call_parse_parameters (CfCommandCall *call, guint kind, GError **error);
 
 /* The permit to call the store in this step. Call it before the first cf_store_ function of a step. FALSE:

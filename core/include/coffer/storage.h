@@ -42,7 +42,7 @@ typedef struct _CfStoreConn CfStoreConn; /* the plugin's: one for each worker */
 typedef struct {
   gsize struct_size;
   gint64 deadline;   /* microseconds, g_get_monotonic_time(); G_MAXINT64: none. While index_load hands rows to
-                        its sink,   core moves it on: a store that reads it anew gives up only when nothing comes
+                        its sink, core moves it on: a store that reads it anew gives up only when nothing comes
                         any more */
   guint64 session;   /* the session's number in the log; 0: the server itself */
   const char *trace; /* an id to put beside slow statements; never NULL */
@@ -113,6 +113,13 @@ typedef struct {
   guint32 recent;  /* with UID >= recent_uid */
   guint64 octets;  /* sum of the rows' sizes */
 } CfMailboxStatus;
+
+/* Receives mailboxes with their counts, in octet order of names. */
+typedef struct _CfStatusSink CfStatusSink;
+struct _CfStatusSink {
+  gsize struct_size;
+  void (*mailbox) (CfStatusSink *sink, const CfMailboxInfo *info, const CfMailboxStatus *status);
+};
 
 /* The UIDVALIDITY of a new mailbox whose account last gave out @last (0: none): greater than every
  * one before it in the account, deleted mailboxes included, and no less than the time. A store keeps
@@ -613,6 +620,14 @@ typedef struct {
    * CF_ERROR_UNKNOWN. Without it none are gathered. */
   gboolean (*note_logins) (CfStoreConn *conn, const CfCall *call, guint n,
                            const CfLoginRecord *const *records, GError **error);
+
+  /* -- more of the mailbox tree -- */
+
+  /* Every mailbox of the account whose name begins with @prefix ("": every one) with its counts, in octet
+   * order of names, at one moment, in one round trip: LIST ... RETURN (STATUS (...)) of thousands. Without it
+   * core calls mailbox_list, and mailbox_status for each. */
+  gboolean (*mailbox_list_status) (CfStoreConn *conn, const CfCall *call, CfAccountId account,
+                                   const char *prefix, CfStatusSink *sink, GError **error);
 } CfStorageClass;
 
 G_END_DECLS

@@ -297,6 +297,14 @@ broken_mailbox_status (CfStoreConn *conn, const CfCall *call, CfAccountId accoun
 }
 
 static gboolean
+broken_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *prefix,
+                            CfStatusSink *sink, GError **error)
+{
+  return memory_mailbox_list_status (conn, call, account, is_broken ("prefix-ignored") ? "" : prefix, sink,
+                                     error);
+}
+
+static gboolean
 broken_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *query, CfIndexSink *sink,
                    GError **error)
 {
@@ -351,7 +359,8 @@ static const CfConfigKey broken_keys[] = {
     .type = CF_CONFIG_CHOICE,
     .default_text = "none",
     .choices
-    = "none;lost-tombstone;uid-reuse;torn-append;wrong-modseq;shared-flags;range-off-by-one;stale-read;"
+    = "none;prefix-ignored;lost-tombstone;uid-reuse;torn-append;wrong-modseq;shared-flags;range-off-by-one;"
+      "stale-read;"
       "lost-update;collects-in-use;uid-validity-repeats;group-not-atomic;ignores-require-all;"
       "ignores-unchanged-since;unavailable-for-nonexistent;content-id-reuse;facts-not-kept;fails-on-facts;"
       "recent-unclaimed;rows-unasked;restore-renumbers",
@@ -372,6 +381,7 @@ broken_init (CfRegistrar *registrar, GError **error)
   broken_class.index_load = broken_index_load;
   broken_class.mailbox_create = broken_mailbox_create;
   broken_class.mailbox_status = broken_mailbox_status;
+  broken_class.mailbox_list_status = broken_mailbox_list_status;
   broken_class.account_lookup = broken_account_lookup;
   broken_class.mailbox_restore = broken_mailbox_restore;
   return cf_registrar_add_config (registrar, "broken", broken_keys, &broken_config, error)

@@ -139,6 +139,10 @@ FORWARD (mailbox_restore,
          (CfStoreConn * conn, const CfCall *call, const CfRestore *restore, CfMailboxId *out_mailbox,
           CfContentId *out_contents, GError **error),
          (conn, call, restore, out_mailbox, out_contents, error))
+FORWARD (mailbox_list_status,
+         (CfStoreConn * conn, const CfCall *call, CfAccountId account, const char *prefix, CfStatusSink *sink,
+          GError **error),
+         (conn, call, account, prefix, sink, error))
 
 /* ---- Read, whose octets are counted as well ---- */
 

@@ -39,7 +39,8 @@ G_BEGIN_DECLS
   SLOT (restored)                                                                                            \
   SLOT (check_account)                                                                                       \
   SLOT (mailbox_restore)                                                                                     \
-  SLOT (note_logins)
+  SLOT (note_logins)                                                                                         \
+  SLOT (mailbox_list_status)
 
 #define TRIPS_ENUM(slot) TRIPS_##slot,
 typedef enum { TRIPS_SLOTS (TRIPS_ENUM) TRIPS_LAST } TripsSlot;
