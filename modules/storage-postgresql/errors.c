@@ -70,6 +70,9 @@ static const struct {
   const char *text;
 } outcomes[] = {
   { "TRYCREATE", CF_ERROR_TRYCREATE, "There is no such mailbox" },
+  { "NONEXISTENT", CF_ERROR_NONEXISTENT, "There is no such mailbox" },
+  { "ALREADYEXISTS", CF_ERROR_ALREADYEXISTS, "The mailbox exists" },
+  { "TOO_LONG", CF_ERROR_CANNOT, "A mailbox name would become too long" },
   { "EXPUNGEISSUED", CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged" },
   { "OVERQUOTA", CF_ERROR_OVERQUOTA, "The quota would be exceeded" },
   { "LIMIT", CF_ERROR_LIMIT, "The mailbox has no UIDs left" },

@@ -110,10 +110,25 @@ slot_mailbox_list_status (CfStoreConn *conn, const CfCall *call, CfAccountId acc
   return pg_run (conn->pg, error);
 }
 
+typedef struct {
+  CfMailboxSink *sink;
+  gboolean found;
+} MailboxReport;
+
+static gboolean
+mailbox_report_new (const Row *row, gpointer data, GError **error)
+{
+  MailboxReport *report = data;
+
+  report->found = TRUE;
+  return mailbox_report (row, report->sink, error);
+}
+
 gboolean
 slot_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *name,
                      guint32 special_use, CfMailboxSink *sink, GError **error)
 {
+  MailboxReport report = { .sink = sink };
   Params *params;
 
   if (!pg_begin (conn->pg, call, PG_WRITE, error))
@@ -122,8 +137,22 @@ slot_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   params_int8 (params, (gint64) account);
   params_text (params, name);
   params_int4 (params, (gint32) special_use);
-  pg_send (conn->pg, STATEMENT_MAILBOX_CREATE, mailbox_report, sink);
-  return pg_run (conn->pg, error);
+  pg_send (conn->pg, STATEMENT_MAILBOX_CREATE, mailbox_report_new, &report);
+  if (!pg_run (conn->pg, error))
+    return FALSE;
+  if (!report.found)
+    g_propagate_error (error, errors_new_outcome ("ALREADYEXISTS"));
+  return report.found;
+}
+
+/* FALSE: refused. */
+static gboolean
+mailbox_take_outcome (const Row *row, gpointer data, GError **error)
+{
+  if (row_is_null (row, 0))
+    return TRUE;
+  g_propagate_error (error, errors_new_outcome (row_text (row, 0)));
+  return FALSE;
 }
 
 gboolean
@@ -138,7 +167,7 @@ slot_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   params_int8 (params, (gint64) account);
   params_text (params, from);
   params_text (params, to);
-  pg_send (conn->pg, STATEMENT_MAILBOX_RENAME, NULL, NULL);
+  pg_send (conn->pg, STATEMENT_MAILBOX_RENAME, mailbox_take_outcome, NULL);
   if (!pg_run (conn->pg, error))
     return FALSE;
   watch_publish (conn->store, account, 0, 0);

@@ -70,6 +70,21 @@ class Outages:
 
     # ---- Cases ----
 
+    def refusals(self):
+        """What clients are refused every day is no ERROR in PostgreSQL's log."""
+        self.client.ok('CREATE refused')
+        before = self.cluster.log().count('ERROR:')
+        assert self.append().status == 'OK'
+        for command in ('CREATE refused', 'CREATE INBOX', 'DELETE none', 'RENAME none other', 'RENAME refused INBOX',
+                        'RENAME refused ' + '/'.join(['x' * 200] * 6), 'SELECT none', 'STATUS none (MESSAGES)',
+                        'COPY 1 none', 'LOGIN none none'):
+            assert self.client.command(command).status in ('NO', 'BAD'), command
+        assert self.client.append('none', MESSAGE).status == 'NO'
+        with self.server.client() as stranger:
+            assert stranger.command('LOGIN none wrong').status == 'NO'
+        self.client.ok('SELECT INBOX')
+        assert self.cluster.log().count('ERROR:') == before, self.cluster.log()
+
     def restart(self):
         """While nobody asks: nobody notices."""
         assert self.append().status == 'OK'
@@ -185,7 +200,7 @@ class Outages:
 
 
 def cases(tests):
-    for name in ('restart', 'stopped', 'hangs', 'backend_ends', 'breaks_off', 'crash', 'several_hosts', 'not_there',
+    for name in ('refusals', 'restart', 'stopped', 'hangs', 'backend_ends', 'breaks_off', 'crash', 'several_hosts', 'not_there',
                  'log_is_clean'):
         yield name.replace('_', '-'), getattr(tests, name)
 
