@@ -4,7 +4,8 @@
     test-resync-cost.py BUILD BACKEND [--messages N]
 
 A mailbox of N messages and a small one are changed in the same way; what is then sent is the same, but for the digits
-of numbers, and the store is asked once, or twice if the mailbox is not in memory.
+of numbers, and the store is asked once, or twice if the mailbox is not in memory. And what is told of expunges that
+are older than what the store keeps.
 """
 import argparse
 import os
@@ -16,6 +17,7 @@ import tap  # noqa: E402  pylint: disable=wrong-import-position
 from server import Server  # noqa: E402  pylint: disable=wrong-import-position
 
 SMALL = 100
+KEEP = {'memory': 'tombstones', 'sqlite': 'keep_tombstones', 'postgresql': 'keep_tombstones'}
 TOLD = rb'^\* (VANISHED|\d+ FETCH)'
 
 
@@ -92,6 +94,39 @@ class Cost:
         assert self.server.errors() == [], self.server.errors()
 
 
+    def vanished(self, parameter):
+        """What SELECT (QRESYNC (parameter)) says has gone."""
+        lines = self.client.ok(f'SELECT old (QRESYNC ({parameter}))').lines(rb'^\* VANISHED')
+        assert all(line.startswith(b'* VANISHED (EARLIER) ') for line in lines), lines
+        return b' '.join(line.split()[-1] for line in lines)
+
+    def forget(self):
+        """The store remembers exactly for a while; of what was before, all that is not there is told."""
+        self.fill('old', SMALL)
+        self.writer.ok('STORE 1:5 +FLAGS.SILENT (\\Deleted)')
+        self.writer.ok('EXPUNGE')
+        validity, modseq = self.known('old')
+        for uid in range(21, 91):
+            self.writer.ok(f'UID STORE {uid} +FLAGS.SILENT (\\Deleted)')
+            late = self.known('old')[1]
+            self.writer.ok('EXPUNGE')
+        assert self.vanished(f'{validity} {late}') == b'90'
+        assert self.vanished(f'{validity} {late} 1:89') == b''
+        assert self.vanished(f'{validity} {modseq}') == b'1:5,21:90'
+        assert self.vanished(f'{validity} {modseq} 6:50,100:200') == b'21:50'
+        assert self.vanished(f'{validity} {modseq} 1:100 (1,3 6,8)') == b'21:90'
+        assert self.vanished(f'{validity} {modseq} (15,16 20,91)') == b''
+        lines = self.client.ok(f'UID FETCH 1:* (FLAGS) (CHANGEDSINCE {modseq} VANISHED)').lines(TOLD)
+        assert lines == [b'* VANISHED (EARLIER) 1:5,21:90'], lines
+        assert self.server.errors() == [], self.server.errors()
+
+
+def run_forgetful(options):
+    with Server(options.build, options.backend, counting=True, users=['alice'],
+                config={f'storage-{options.backend}': {KEEP[options.backend]: 10}}) as server:
+        Cost(server, 0).forget()
+
+
 def run(options, cache, most):
     with Server(options.build, options.backend, counting=True, users=['alice'],
                 config={'storage': {'snapshot_cache': cache}}) as server:
@@ -105,7 +140,8 @@ def main():
     parser.add_argument('--messages', type=int,
                         default={'quick': 1000, 'long': 100000}.get(os.environ.get('COFFER_TESTS'), 5000))
     options = parser.parse_args()
-    return tap.run([('in-memory', lambda: run(options, '64M', 1)), ('not-in-memory', lambda: run(options, '0', 2))])
+    return tap.run([('in-memory', lambda: run(options, '64M', 1)), ('not-in-memory', lambda: run(options, '0', 2)),
+                    ('not-remembered', lambda: run_forgetful(options))])
 
 
 if __name__ == '__main__':
