@@ -117,8 +117,7 @@ copy_credentials (MigrateAccount *account, const MigrateState *from, const Migra
   return TRUE;
 }
 
-/* The account as such: without attributes of its own it could not be told from a new one, so these come
- * while it is marked. */
+/* All of the account but its mailboxes, and whether it is disabled. */
 static gboolean
 copy_account (MigrateAccount *account, const MigrateState *from, const MigrateState *to, GError **error)
 {
