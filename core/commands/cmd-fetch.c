@@ -11,7 +11,6 @@
 #include "commands/commands.h"
 #include "commands/fetch.h"
 #include "commands/resync.h"
-#include "imap/message-set.h"
 #include "imap/modseq.h"
 #include "imap/output.h"
 #include "imap/selected.h"
@@ -30,14 +29,10 @@ typedef enum {
 } Phase;
 
 typedef struct {
-  CfMessageSet set; /* as it was read */
-  CfUidSet *known;  /* VANISHED: where to look for what has gone; NULL: nowhere */
-  guint64 changed_since;
+  CfFetchArguments arguments;
   CfVanished vanished;
-  CfUidSet *uids;
+  gboolean has_asked; /* what has vanished is known */
   CfUidIter iter;
-  GArray *items; /* of CfFetchItem; content items behind the others */
-  guint needs;   /* of all of them */
   Phase phase;
   GPtrArray *batch; /* of CfMessage */
   CfUidSet *seen;   /* of the batch: those that got \Seen just now */
@@ -51,24 +46,11 @@ typedef struct {
   gboolean expunged;  /* some messages' content was gone */
 } Fetch;
 
-static void
-fetch_item_clear (gpointer data)
-{
-  CfFetchItem *item = data;
-
-  g_free (item->request.label);
-  g_free (item->request.path);
-  if (item->request.data_free != NULL)
-    item->request.data_free (item->request.data);
-}
-
 static Fetch *
 fetch_new (void)
 {
   Fetch *self = g_new0 (Fetch, 1);
 
-  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
-  g_array_set_clear_func (self->items, fetch_item_clear);
   self->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_message_free);
   return self;
 }
@@ -81,216 +63,10 @@ fetch_free (gpointer data)
   cf_writing_clear (&self->writing);
   cf_fetch_span_clear (&self->span);
   cf_vanished_clear (&self->vanished);
-  cf_message_set_clear (&self->set);
-  g_clear_pointer (&self->known, cf_uid_set_free);
-  g_clear_pointer (&self->uids, cf_uid_set_free);
+  cf_fetch_arguments_clear (&self->arguments);
   g_clear_pointer (&self->seen, cf_uid_set_free);
   g_ptr_array_unref (self->batch);
-  g_array_unref (self->items);
   g_free (self);
-}
-
-/* ---- Arguments ---- */
-
-static gboolean
-fetch_has_item (const Fetch *self, const char *name)
-{
-  for (guint i = 0; i < self->items->len; i++)
-    if (g_str_equal (g_array_index (self->items, CfFetchItem, i).row->name, name))
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-fetch_add_item (CfCommandCall *call, Fetch *self, const char *name, GError **error)
-{
-  CfFetchItem item = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, name) };
-
-  if (item.row == NULL) {
-    g_set_error (error, CF_ERROR, CF_ERROR_BAD, "Unknown FETCH item %s", name);
-    return FALSE;
-  }
-  item.request.struct_size = sizeof item.request;
-  item.request.needs = item.row->needs;
-  item.request.is_span = item.row->emit == NULL;
-  if (item.row->parse != NULL && !item.row->parse (call, cf_call_get_input (call), &item.request, error)) {
-    fetch_item_clear (&item);
-    return FALSE;
-  }
-  self->needs |= item.request.needs;
-  g_array_append_val (self->items, item);
-  return TRUE;
-}
-
-static gboolean
-fetch_add_macro (CfCommandCall *call, Fetch *self, const char *name, gboolean *out_is_macro, GError **error)
-{
-  static const struct {
-    const char *name;
-    const char *items[6];
-  } macros[] = {
-    { "ALL", { "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE" } },
-    { "FAST", { "FLAGS", "INTERNALDATE", "RFC822.SIZE" } },
-    { "FULL", { "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY" } },
-  };
-
-  *out_is_macro = FALSE;
-  for (gsize i = 0; i < G_N_ELEMENTS (macros); i++) {
-    if (!g_str_equal (macros[i].name, name))
-      continue;
-    *out_is_macro = TRUE;
-    for (const char *const *item = macros[i].items; *item != NULL; item++)
-      if (!fetch_add_item (call, self, *item, error))
-        return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-fetch_parse_items (CfCommandCall *call, Fetch *self, GError **error)
-{
-  CfInput *input = cf_call_get_input (call);
-  gboolean list = cf_input_skip (input, '(');
-  gboolean is_macro;
-
-  do {
-    g_autofree char *name = NULL;
-
-    if (!cf_input_name (input, &name, error))
-      return FALSE;
-    if (!list) {
-      if (!fetch_add_macro (call, self, name, &is_macro, error))
-        return FALSE;
-      if (is_macro)
-        return TRUE;
-    }
-    if (!fetch_add_item (call, self, name, error))
-      return FALSE;
-  } while (list && cf_input_skip (input, ' '));
-  return !list || cf_input_expect (input, ')', error);
-}
-
-/* UID first where UID FETCH did not ask for it; runs of content behind everything else;
- * otherwise as asked. */
-static gboolean
-fetch_order_items (CfCommandCall *call, Fetch *self, GError **error)
-{
-  g_autoptr (GArray) asked = g_steal_pointer (&self->items);
-  gboolean add_uid;
-
-  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
-  g_array_set_clear_func (self->items, fetch_item_clear);
-  for (guint spans = 0; spans <= 1; spans++)
-    for (guint i = 0; i < asked->len; i++)
-      if (g_array_index (asked, CfFetchItem, i).request.is_span == (gboolean) spans)
-        g_array_append_val (self->items, g_array_index (asked, CfFetchItem, i));
-  g_array_set_clear_func (asked, NULL);
-
-  add_uid = cf_call_is_uid (call) && !fetch_has_item (self, "UID");
-  if (add_uid) {
-    CfFetchItem uid = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, "UID") };
-
-    uid.request.struct_size = sizeof uid.request;
-    g_array_prepend_val (self->items, uid);
-  }
-  return TRUE;
-}
-
-/* The modifiers of RFC 7162, which have been read. @at_set: where the command's set is. */
-static gboolean
-fetch_take_modifiers (CfCommandCall *call, Fetch *self, CfInputMark at_set, GError **error)
-{
-  CfInput *input = cf_call_get_input (call);
-  gboolean vanished = cf_call_lookup_parameter (call, "VANISHED", NULL);
-  CfInputMark end = cf_input_mark (input);
-  gpointer changed_since;
-  gboolean saved;
-
-  if (!cf_call_lookup_parameter (call, "CHANGEDSINCE", &changed_since)) {
-    if (vanished)
-      g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "VANISHED stands beside CHANGEDSINCE");
-    return !vanished;
-  }
-  self->changed_since = *(guint64 *) changed_since;
-  if (!fetch_has_item (self, "MODSEQ") && !fetch_add_item (call, self, "MODSEQ", error))
-    return FALSE;
-  if (!vanished)
-    return TRUE;
-  /* Here "*" has no end: the last messages can be among those that have gone. What has gone is not in "$". */
-  cf_input_reset (input, at_set);
-  if (!cf_input_sequence_set_saved (input, G_MAXUINT32, &self->known, &saved, error))
-    return FALSE;
-  cf_input_reset (input, end);
-  return TRUE;
-}
-
-/* UID FETCH ... (PARTIAL 1:50): of the messages named, these (RFC 9394, 3.3). */
-static gboolean
-partial_parse (CfCommandCall *call, CfInput *input, GError **error)
-{
-  CfPartial partial;
-
-  if (!cf_input_space (input, error) || !cf_input_partial (input, &partial, error))
-    return FALSE;
-  cf_call_set_parameter (call, "PARTIAL", g_memdup2 (&partial, sizeof partial), g_free);
-  return TRUE;
-}
-
-static const char *const partial_commands[] = { "UID FETCH", NULL };
-static const CfParameter parameters[] = {
-  { partial_commands, CF_PARAMETER_COMMAND, "PARTIAL", partial_parse },
-};
-
-gboolean
-cf_fetch_parameters_register (CfRegistrar *registrar, GError **error)
-{
-  return cf_registrar_add_parameters (registrar, parameters, error);
-}
-
-static void
-fetch_resolve (CfCommandCall *call, Fetch *self)
-{
-  CfView *view = cf_call_get_session (call)->view;
-  g_autoptr (CfUidSet) all = NULL;
-  g_autoptr (CfUidSet) some = NULL;
-  gpointer partial;
-
-  if (!cf_call_lookup_parameter (call, "PARTIAL", &partial)) {
-    self->uids = self->changed_since == 0
-                     ? cf_message_set_resolve (&self->set, view)
-                     : cf_message_set_resolve_changed (&self->set, view, self->changed_since);
-    return;
-  }
-  /* CHANGEDSINCE looks at what PARTIAL leaves (RFC 9394, 3.4). */
-  all = cf_message_set_resolve (&self->set, view);
-  some = cf_partial_apply (partial, all);
-  if (self->changed_since == 0) {
-    self->uids = g_steal_pointer (&some);
-  } else {
-    g_autoptr (CfUidSet) changed = cf_view_dup_changed (view, self->changed_since);
-
-    self->uids = cf_uid_set_intersect (some, changed);
-  }
-}
-
-static gboolean
-fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
-{
-  CfInput *input = cf_call_get_input (call);
-  CfInputMark at_set;
-
-  if (!cf_input_space (input, error))
-    return FALSE;
-  at_set = cf_input_mark (input);
-  if (!cf_input_message_set (input, call, FALSE, &self->set, error) || !cf_input_space (input, error)
-      || !fetch_parse_items (call, self, error))
-    return FALSE;
-  if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
-    return FALSE;
-  if (!cf_input_end (input, error) || !fetch_take_modifiers (call, self, at_set, error))
-    return FALSE;
-  fetch_resolve (call, self);
-  return fetch_order_items (call, self, error);
 }
 
 /* ---- VANISHED ---- */
@@ -298,12 +74,14 @@ fetch_parse (CfCommandCall *call, Fetch *self, GError **error)
 static CfRun
 fetch_tell_vanished (CfCommandCall *call, Fetch *self, GError **error)
 {
-  if (self->known != NULL) {
-    CfRun run = cf_vanished_ask (&self->vanished, call, self->known, self->changed_since, error);
+  const CfFetchArguments *arguments = &self->arguments;
+  CfRun run;
 
+  if (arguments->known != NULL && !self->has_asked) {
+    run = cf_vanished_ask (&self->vanished, call, arguments->known, arguments->changed_since, error);
     if (run != CF_RUN_DONE)
       return run;
-    g_clear_pointer (&self->known, cf_uid_set_free);
+    self->has_asked = TRUE;
   }
   return cf_vanished_write (&self->vanished, call);
 }
@@ -321,13 +99,13 @@ fetch_gather (CfCommandCall *call, Fetch *self)
   g_clear_pointer (&self->seen, cf_uid_set_free);
   self->at_message = self->at_item = 0;
   while (self->batch->len < CF_FETCH_BATCH && octets < CF_FETCH_SLICE
-         && cf_uid_set_next (self->uids, &self->iter, &uid)) {
+         && cf_uid_set_next (self->arguments.uids, &self->iter, &uid)) {
     const CfIndexRow *row = cf_view_lookup_row (session->view, uid);
 
     if (row == NULL)
       continue;
     g_ptr_array_add (self->batch, cf_message_new (session, cf_view_lookup_seq (session->view, uid), row));
-    octets += cf_fetch_get_ahead (self->items, row->size);
+    octets += cf_fetch_get_ahead (self->arguments.items, row->size);
   }
 }
 
@@ -345,7 +123,7 @@ fetch_start_seen (CfCommandCall *call, Fetch *self)
                    .flags = CF_FLAG_SEEN,
                    .unchanged_since = G_MAXUINT64 };
 
-  if ((self->needs & CF_NEED_SET_SEEN) == 0 || session->read_only)
+  if ((self->arguments.needs & CF_NEED_SET_SEEN) == 0 || session->read_only)
     return FALSE;
   self->seen = cf_uid_set_new ();
   for (guint i = 0; i < self->batch->len; i++) {
@@ -421,10 +199,22 @@ fetch_tell_item (Fetch *self, CfMessage *message, const char *name, CfOutput *ou
 {
   const CfItem *row = cf_registry_lookup_item (CF_ITEM_FETCH, name);
 
-  if (fetch_has_item (self, name))
+  if (cf_fetch_arguments_have (&self->arguments, name))
     return;
   fetch_write_label (self, output, name);
   row->emit (message, NULL, output, NULL);
+}
+
+/* Whether the items say what an update would. */
+static gboolean
+fetch_has_update (const Fetch *self, gboolean with_modseq)
+{
+  const CfFetchArguments *arguments = &self->arguments;
+
+  return cf_fetch_arguments_have (arguments, "FLAGS")
+         && (!with_modseq
+             || (cf_fetch_arguments_have (arguments, "UID")
+                 && cf_fetch_arguments_have (arguments, "MODSEQ")));
 }
 
 /* What is told of the flags here need not be told again as an update. */
@@ -441,8 +231,7 @@ fetch_tell_flags (CfSession *session, Fetch *self, CfMessage *message, CfOutput 
       fetch_tell_item (self, message, "UID", output);
       fetch_tell_item (self, message, "MODSEQ", output);
     }
-  } else if (!fetch_has_item (self, "FLAGS")
-             || (modseq && !(fetch_has_item (self, "UID") && fetch_has_item (self, "MODSEQ")))) {
+  } else if (!fetch_has_update (self, modseq)) {
     return;
   }
   cf_view_forget_dirty (session->view, message->row.uid, message->row.modseq);
@@ -453,7 +242,8 @@ fetch_count_plain (const Fetch *self)
 {
   guint n = 0;
 
-  while (n < self->items->len && !g_array_index (self->items, CfFetchItem, n).request.is_span)
+  while (n < self->arguments.items->len
+         && !g_array_index (self->arguments.items, CfFetchItem, n).request.is_span)
     n++;
   return n;
 }
@@ -475,7 +265,7 @@ fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
   CfOutput *output = cf_call_get_output (call);
 
   for (guint n = fetch_count_plain (self); self->at_item < n; self->at_item++) {
-    const CfFetchItem *item = &g_array_index (self->items, CfFetchItem, self->at_item);
+    const CfFetchItem *item = &g_array_index (self->arguments.items, CfFetchItem, self->at_item);
     gsize begin = cf_output_get_length (output);
     gboolean separate = self->separate;
 
@@ -498,7 +288,7 @@ fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
 static CfRun
 fetch_begin_span (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
 {
-  const CfFetchItem *item = &g_array_index (self->items, CfFetchItem, self->at_item);
+  const CfFetchItem *item = &g_array_index (self->arguments.items, CfFetchItem, self->at_item);
   CfOutput *output = cf_call_get_output (call);
   gsize begin = cf_output_get_length (output);
   gboolean separate = self->separate;
@@ -526,7 +316,7 @@ fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
 
     if (run != CF_RUN_DONE)
       return run;
-    if (self->at_item == self->items->len) {
+    if (self->at_item == self->arguments.items->len) {
       cf_output_text (cf_call_get_output (call), ")\r\n");
       return CF_RUN_DONE;
     }
@@ -645,7 +435,7 @@ fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
     self->phase = run == CF_RUN_DONE ? PHASE_LOAD : PHASE_SEEN;
     break;
   case PHASE_LOAD:
-    run = cf_fetch_load (call, self->batch, self->items, error);
+    run = cf_fetch_load (call, self->batch, self->arguments.items, error);
     self->phase = run == CF_RUN_DONE ? PHASE_WRITE : PHASE_LOAD;
     break;
   case PHASE_WRITE:
@@ -664,7 +454,7 @@ cmd_fetch (CfCommandCall *call, GError **error)
   if (self == NULL) {
     self = fetch_new ();
     cf_call_set_state (call, self, fetch_free);
-    if (!fetch_parse (call, self, error))
+    if (!cf_fetch_arguments_parse (&self->arguments, call, error))
       return CF_RUN_ERROR;
   }
   if (call->wake_at != 0 && !cf_call_has_slept (call))

@@ -1,5 +1,6 @@
-/* core/commands/fetch.h - FETCH in three files: the command (cmd-fetch.c), loading what items need
- * (fetch-load.c), and sending runs of octets in pieces (fetch-span.c).
+/* core/commands/fetch.h - FETCH in four files: the command (cmd-fetch.c), what it is asked for
+ * (fetch-arguments.c), loading what items need (fetch-load.c), and sending runs of octets in pieces
+ * (fetch-span.c).
  */
 #ifndef CF_FETCH_H
 #define CF_FETCH_H
@@ -22,6 +23,22 @@ typedef struct {
   const CfItem *row;
   CfItemRequest request;
 } CfFetchItem;
+
+/* ---- fetch-arguments.c ---- */
+
+typedef struct {
+  CfUidSet *uids;
+  GArray *items;         /* of CfFetchItem; content items behind the others */
+  guint needs;           /* of all of them */
+  guint64 changed_since; /* 0: no matter when */
+  CfUidSet *known;       /* VANISHED: where to look for what has gone since; NULL: nowhere */
+} CfFetchArguments;
+
+/* Reads all of them. Clear it in any case. */
+gboolean cf_fetch_arguments_parse (CfFetchArguments *arguments, CfCommandCall *call, GError **error);
+void cf_fetch_arguments_clear (CfFetchArguments *arguments);
+/* Whether the item @name was asked for. */
+gboolean cf_fetch_arguments_have (const CfFetchArguments *arguments, const char *name);
 
 /* ---- fetch-load.c ---- */
 
