@@ -5,6 +5,7 @@
  * 3501, 6.3.6 wants.
  */
 #include "commands/commands.h"
+#include "commands/object-id.h"
 #include "commands/special-use.h"
 #include "commands/subscription.h"
 #include "imap/selected.h"
@@ -51,16 +52,19 @@ cmd_create (CfCommandCall *call, GError **error)
 {
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_CREATE, FALSE, TRUE, error);
   gpointer special_use = NULL;
-  CfMailboxId id;
+  char id[CF_OBJECT_ID_SIZE];
+  guint32 uid_validity;
 
   if (tree == NULL)
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   cf_call_lookup_parameter (call, "USE", &special_use);
-  if (!cf_store_mailbox_create (cf_call_get_session (call), tree->name, GPOINTER_TO_UINT (special_use), &id,
-                                error))
+  if (!cf_store_mailbox_create (cf_call_get_session (call), tree->name, GPOINTER_TO_UINT (special_use),
+                                &uid_validity, error))
     return CF_RUN_ERROR;
+  cf_object_id_of_mailbox (uid_validity, id);
+  cf_call_set_ok (call, "[MAILBOXID (%s)] CREATE completed", id);
   return CF_RUN_DONE;
 }
 

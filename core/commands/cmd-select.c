@@ -1,5 +1,6 @@
 /* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2; RFC 7162, 3.2.5 for QRESYNC). */
 #include "commands/commands.h"
+#include "commands/object-id.h"
 #include "commands/resync.h"
 #include "imap/call.h"
 #include "imap/modseq.h"
@@ -57,7 +58,9 @@ select_respond (CfCommandCall *call)
   CfOutput *output = cf_call_get_output (call);
   CfSnapshot *snapshot = cf_view_get_snapshot (session->view);
   Summary summary = { 0 };
+  char id[CF_OBJECT_ID_SIZE];
 
+  cf_object_id_of_mailbox (cf_snapshot_get_uid_validity (snapshot), id);
   select_summarise (snapshot, &summary);
   cf_output_text (output, "* FLAGS ");
   cf_output_flags (output, CF_FLAG_ALL, summary.keywords, FALSE);
@@ -69,6 +72,7 @@ select_respond (CfCommandCall *call)
     cf_output_printf (output, "* OK [UNSEEN %u] First message without \\Seen\r\n", summary.unseen);
   cf_output_printf (output, "* OK [UIDVALIDITY %u] UIDs are valid\r\n",
                     cf_snapshot_get_uid_validity (snapshot));
+  cf_output_printf (output, "* OK [MAILBOXID (%s)] Identifies the mailbox\r\n", id);
   cf_output_printf (output, "* OK [UIDNEXT %u] Next UID\r\n", cf_snapshot_get_uid_next (snapshot));
   cf_modseq_write_opened (session);
   cf_keywords_unref (summary.keywords);

@@ -104,6 +104,7 @@ static const CfCapability capabilities[] = {
   { "MOVE", CF_STATE_LOGGED_IN },
   { "MULTIAPPEND", CF_STATE_LOGGED_IN },
   { "BINARY", CF_STATE_LOGGED_IN },
+  { "OBJECTID", CF_STATE_LOGGED_IN },
   { "APPENDLIMIT", CF_STATE_LOGGED_IN, appendlimit_visible },
 };
 
@@ -115,5 +116,6 @@ cf_commands_register (CfRegistrar *registrar, GError **error)
          && cf_create_parameters_register (registrar, error) && cf_list_parameters_register (registrar, error)
          && cf_status_items_register (registrar, error) && cf_fetch_items_register (registrar, error)
          && cf_fetch_parameters_register (registrar, error) && cf_binary_items_register (registrar, error)
-         && cf_condstore_register (registrar, error) && cf_qresync_register (registrar, error);
+         && cf_condstore_register (registrar, error) && cf_qresync_register (registrar, error)
+         && cf_object_id_register (registrar, error);
 }

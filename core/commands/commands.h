@@ -54,6 +54,7 @@ gboolean cf_status_items_register (CfRegistrar *registrar, GError **error);
 gboolean cf_fetch_items_register (CfRegistrar *registrar, GError **error);
 gboolean cf_fetch_parameters_register (CfRegistrar *registrar, GError **error);
 gboolean cf_list_parameters_register (CfRegistrar *registrar, GError **error);
+gboolean cf_object_id_register (CfRegistrar *registrar, GError **error);
 gboolean cf_create_parameters_register (CfRegistrar *registrar, GError **error);
 gboolean cf_binary_items_register (CfRegistrar *registrar, GError **error);
 /* What RFC 7162 adds to all of them. */

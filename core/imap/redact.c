@@ -94,6 +94,8 @@ static const struct {
   { "SAVEDON", 0, 1 },
   { "SAVEDSINCE", 0, 1 },
   { "SAVEDATESUPPORTED" },
+  { "EMAILID", 0, 1 },
+  { "THREADID", 0, 1 },
   { "CHARSET", 0, 1 },
   { "BCC", 1 },
   { "BODY", 1 },

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 /* ---- The tree ---- */
 
 gboolean cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_use,
-                                  CfMailboxId *out_id, GError **error);
+                                  guint32 *out_uid_validity, GError **error);
 gboolean cf_store_mailbox_rename (CfSession *session, const char *from, const char *to, GError **error);
 gboolean cf_store_mailbox_delete (CfSession *session, const char *name, GError **error);
 gboolean cf_store_mailbox_status (CfSession *session, const char *name, CfMailboxStatus *out_status,

@@ -96,7 +96,7 @@ tree_may_change (CfSession *session, CfHookEvent event, const char *name, const 
 typedef struct {
   CfMailboxSink sink;
   CfAccountId account;
-  CfMailboxId last;
+  guint32 last; /* UIDVALIDITY */
 } CreateSink;
 
 static void
@@ -105,11 +105,11 @@ create_mailbox (CfMailboxSink *sink, const CfMailboxInfo *info)
   CreateSink *self = (CreateSink *) sink;
 
   cf_names_remember (self->account, info->name, info->id);
-  self->last = info->id;
+  self->last = info->uid_validity;
 }
 
 gboolean
-cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_use, CfMailboxId *out_id,
+cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_use, guint32 *out_uid_validity,
                          GError **error)
 {
   CfAccountId account = cf_session_get_account (session);
@@ -125,7 +125,7 @@ cf_store_mailbox_create (CfSession *session, const char *name, guint32 special_u
                                                   &sink.sink, error),
                      error))
     return FALSE;
-  *out_id = sink.last;
+  *out_uid_validity = sink.last;
   return TRUE;
 }
 

@@ -181,6 +181,12 @@ pg_new_id (Pg *pg)
   return id;
 }
 
+void
+pg_forget_ids (Pg *pg)
+{
+  g_array_set_size (pg->blocks, 0);
+}
+
 /* ---- Connecting -------------------------------------------------------------------------------------- */
 
 static void
@@ -305,7 +311,7 @@ pg_connect (Pg *pg, GError **error)
 {
   g_clear_pointer (&pg->handle, PQfinish);
   memset (pg->prepared, 0, sizeof pg->prepared);
-  g_array_set_size (pg->blocks, 0); /* what another server gave out counts for nothing */
+  pg_forget_ids (pg); /* what another server gave out counts for nothing */
   g_clear_pointer (&pg->place, g_free);
   pg->handle = pg_connect_plain (pg->dsn, pg->role, error);
   if (pg->handle == NULL)

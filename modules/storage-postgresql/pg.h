@@ -81,6 +81,8 @@ gboolean pg_may_retry (Pg *pg);
  * that was made anyway. pg_new_id() hands them out; never 0, never given out again by anybody. */
 gboolean pg_begin_with_ids (Pg *pg, const CfCall *call, PgMode mode, guint n, GError **error);
 guint64 pg_new_id (Pg *pg);
+/* Those at hand are not to be given out any more. */
+void pg_forget_ids (Pg *pg);
 
 /* For a thread that waits for notifications. */
 int pg_get_socket (Pg *pg);

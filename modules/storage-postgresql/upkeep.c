@@ -65,5 +65,8 @@ slot_restored (CfStoreConn *conn, const CfCall *call, GError **error)
     return FALSE;
   pg_params (conn->pg);
   pg_send (conn->pg, STATEMENT_RESTORED, NULL, NULL);
-  return pg_run (conn->pg, error); /* which has told all nodes */
+  if (!pg_run (conn->pg, error)) /* which has told all nodes */
+    return FALSE;
+  pg_forget_ids (conn->pg); /* they are of before */
+  return TRUE;
 }

@@ -2190,6 +2190,7 @@ memory_restored (CfStoreConn *conn, const CfCall *call, GError **error)
       ((Mailbox *) g_tree_node_value (m))->uid_validity = account->last_uid_validity;
     }
   }
+  conn->store->last_content += 1000000; /* may have been given out since the backup */
   return TRUE;
 }
 

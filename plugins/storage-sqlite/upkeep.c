@@ -125,6 +125,13 @@ restored_renew (Db *db, gint64 mailbox, gint64 account, GError **error)
                      INT (mailbox));
 }
 
+/* Ids that were given out after the backup was made are known to clients (EMAILID), and name nothing else. */
+static gboolean
+restored_skip_ids (Db *db, GError **error)
+{
+  return db_exec (db, error, "UPDATE sqlite_sequence SET seq = seq + 1000000000");
+}
+
 /* Mailbox after mailbox by id, as rows are not to change under a running query. */
 static gboolean
 restored_renew_all (Db *db, GError **error)
@@ -139,7 +146,7 @@ restored_renew_all (Db *db, GError **error)
         || !restored_renew (db, mailbox, account, error))
       return FALSE;
   }
-  return found == 0;
+  return found == 0 && restored_skip_ids (db, error);
 }
 
 gboolean

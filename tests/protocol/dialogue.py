@@ -13,7 +13,7 @@ LITERAL = re.compile(rb'<<(?P<kind>~?\+?)(?:"(?P<inline>[^"]*)"|@(?P<file>[\w.-]
 INNERMOST = re.compile(rb'\{\{([^{}]*)\}\}')
 EXPRESSION = re.compile(rb'\{\{(.*?)\}\}', re.S)
 NAMED = re.compile(rb'^([a-z][a-z0-9_]*)=(.*)$', re.S)
-COMPARISON = re.compile(rb'^(above|below) ([a-z][a-z0-9_]*)$')
+COMPARISON = re.compile(rb'^(above|below|other than) ([a-z][a-z0-9_]*)$')
 STATUS = re.compile(rb'^(\+|\S+ (OK|NO|BAD|BYE|PREAUTH)\b)')
 TAGGED = re.compile(rb'^(OK|NO|BAD|\{\{NO\|BAD\}\})(?: |$)')
 FIXTURES = Path(__file__).parent / 'fixtures'
@@ -156,14 +156,18 @@ class Pattern:
 
     @staticmethod
     def _comparison(name, compared, variables, checks, names):
-        """A number above or below one that was captured before."""
+        """A number above or below one that was captured before, or a word that is another."""
         group = f'n_{len(checks)}'
         sign = 1 if compared[1] == b'above' else -1
         if compared[2] not in variables:
             raise DialogueError(f'nothing is known as {show(compared[2])}')
-        bound = int(variables[compared[2]])
-        checks.append(lambda match: (int(match[group]) - bound) * sign > 0)
-        number = b'(?P<%b>[0-9]+)' % group.encode()
+        known = variables[compared[2]]
+        if compared[1] == b'other than':
+            checks.append(lambda match: match[group] != known)
+            number = b'(?P<%b>[A-Za-z0-9_-]+)' % group.encode()
+        else:
+            checks.append(lambda match: (int(match[group]) - int(known)) * sign > 0)
+            number = b'(?P<%b>[0-9]+)' % group.encode()
         if not name:
             return number
         names.append(name)

@@ -580,8 +580,9 @@ typedef struct {
   gboolean (*check) (CfStoreConn *conn, const CfCall *call, CfFindingFunc finding, CfProgressFunc progress,
                      gpointer user_data, GError **error);
 
-  /* This store was restored from a backup: gives every mailbox a new UIDVALIDITY, and tells other processes
-   * (watch, account 0). Without it: not supported. */
+  /* This store was restored from a backup: gives every mailbox a new UIDVALIDITY, skips the ids that may
+   * have been given out since it was made, as clients know them (EMAILID), and tells other processes (watch,
+   * account 0). Without it: not supported. */
   gboolean (*restored) (CfStoreConn *conn, const CfCall *call, GError **error);
 
   /* As check, of one account: its mailboxes, its messages, and the content and objects that these have; what
