@@ -88,6 +88,7 @@ class Worker(threading.Thread):
                     self.step()
         except BaseException as error:  # pylint: disable=broad-except
             self.error = error
+            self.storm.until = 0
 
     def begin(self, stack):
         pass
@@ -124,7 +125,7 @@ class Client(Worker):
         draw = self.random.random()
         if draw < 0.35:
             self.ask(f'UID MOVE {self.choose_set()} {there}')
-        elif draw < 0.55:
+        elif draw < 0.55 and not self.is_full():
             self.ask(f'UID COPY {self.random.randint(1, 400)}:* {there}')
         elif draw < 0.7:
             flag = self.random.choice(['\\Seen', '\\Flagged', 'word'])
@@ -252,9 +253,11 @@ class Storm:
             worker.join()
         done = sum((worker.done for worker in self.workers), collections.Counter())
         print('# ' + ', '.join(f'{name} {n}' for name, n in sorted(done.items())))
-        for worker in self.workers:
-            if worker.error is not None:
-                raise worker.error
+        errors = [worker.error for worker in self.workers if worker.error is not None]
+        if errors:
+            for server in self.servers:
+                print(''.join(f'# {line}\n' for line in server.log().splitlines() if ' message Account ' not in line))
+            raise errors[0]
         assert min(done[name] for name in ('APPEND', 'MOVE', 'COPY', 'EXPUNGE', 'collections', 'freed')) > 5, \
             'too little happened to prove anything'
 
