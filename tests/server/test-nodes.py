@@ -247,6 +247,19 @@ class Nodes:
 
     # ---- Broken connections ----
 
+    def idle_asks_again(self):
+        """News that could not be had when they were told of come all the same: nobody will tell of them again."""
+        here, _ = self.account('again')
+        config = {'storage': {'collect_interval': '0'}, 'storage-postgresql': {'repair_interval': '1h'}}
+        with Server(self.one.build, 'postgresql', counting=True, config=config, dsn=self.one.dsn) as other, \
+                other.client('again') as there, other.client('again') as control:
+            idle = Idle(there)
+            control.ok('XFAULT "index_load unavailable 1 1"')
+            self.append(here)
+            idle.wait(b' 1 EXISTS')
+            idle.wait(b' RECENT')
+            idle.done()
+
     def cut(self):
         """The connection for notifications breaks: what happened meanwhile is told when there is another."""
         here, there = self.account('cut')
@@ -311,7 +324,7 @@ def cases(nodes):
     for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted',
                  'disabled', 'disabled_without_daemon', 'deleted_without_daemon', 'disabled_unheard', 'disabled_in_sql',
                  'passwords', 'commands_without_daemon', 'restored',
-                 'cut', 'lost', 'workers_cut', 'log_is_clean'):
+                 'idle_asks_again', 'cut', 'lost', 'workers_cut', 'log_is_clean'):
         yield name.replace('_', '-'), getattr(nodes, name)
 
 
