@@ -10,6 +10,7 @@ between two commands, behind one, or in the midst of its answer. At quiet moment
   --resyncs N    end after so many comparisons (a few hundred; tests/run --long: 100,000)
   --nodes N      so many servers on one database (postgresql)
   --kill         kill -9 now and then (sqlite, postgresql)
+  --cache N      octets of indexes that the server keeps beyond those in use; 0: each SELECT loads the mailbox anew
   --keep N       tombstones are kept for so many commits only
 """
 import argparse
@@ -218,6 +219,8 @@ class World:
     def start(self):
         backend = self.options.backend
         config = {'server': {'connections_per_account': 0, 'connections_per_address': 0}}
+        if self.options.cache is not None:
+            config['storage'] = {'snapshot_cache': self.options.cache}
         if self.options.keep:
             config[f'storage-{backend}'] = {KEEP[backend]: self.options.keep}
         self.servers.append(Server(self.options.build, backend, config=config, users=[USER]))
@@ -334,7 +337,7 @@ def run_world(options):
 
 def run_deaf(options, pattern):
     """One client misses a response now and then, as if the server had not sent it: the comparison must say so."""
-    options = argparse.Namespace(**{**vars(options), 'resyncs': 5000, 'kill': False, 'nodes': 1, 'keep': None})
+    options = argparse.Namespace(**{**vars(options), 'resyncs': 5000, 'kill': False, 'nodes': 1, 'keep': None, 'cache': None})
     world = World(options)
     rng = random.Random(world.seed)
     world.workers[0].mirror.deaf = lambda line: re.search(pattern, line) and rng.random() < 0.05
@@ -359,6 +362,7 @@ def main():
     parser.add_argument('--nodes', type=int, default=1)
     parser.add_argument('--kill', action='store_true')
     parser.add_argument('--keep', type=int)
+    parser.add_argument('--cache', type=int)
     parser.add_argument('--seed', type=int)
     options = parser.parse_args()
     if options.nodes > 1 and options.backend != 'postgresql':
@@ -368,6 +372,7 @@ def main():
     name = f'{options.resyncs} resynchronisations, {options.clients} clients'
     name += f', {options.nodes} servers' if options.nodes > 1 else ''
     name += ', kill -9' if options.kill else ''
+    name += f', snapshot_cache={options.cache}' if options.cache is not None else ''
     name += f', tombstones of {options.keep} commits' if options.keep else ''
     if options.backend == 'postgresql':
         postgresql.cluster()  # before there are threads
