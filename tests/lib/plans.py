@@ -218,7 +218,8 @@ def cases_of_one(place):
                       .add('move', message, in_destination=True).arguments())],
         'look-up by Message-ID': [
             Case('HEADER_LOOKUP', p.account, "'message-id'", quote(f'<{p.content}@example.org>'))],
-        'repair check': [Case('MAILBOX_STATES', bigints(p.account), bigints(p.inbox), bigints(1600000000), bigints(p.modseq))],
+        'repair check': [
+            Case('MAILBOX_STATES', bigints(p.account), bigints(p.inbox), bigints(1600000000), bigints(p.modseq))],
         'attributes': [Case('ATTRIBUTE_GET', p.account, p.inbox, 0, 0, "''"),
                        Case('ATTRIBUTE_SET', p.account, p.inbox, texts('new'), bytes_of(b'value'))],
     }
@@ -253,6 +254,8 @@ def cases_of_all(place, whole):
         Case('ACCOUNT_CHANGE', p.account, 1, "'more@example.org'", quote(p.address), "'kind'", "'\\x00'", 9),
         Case('ACCOUNT_CHANGE', p.account, -1, 'null', 'null', "'scram-sha-256'", 'null', 0,
              name='remove'),
+        Case('ACCOUNTS_CLOSED', bigints(*p.accounts)),
+        Case('MAILBOX_LIST_STATUS', p.account, "'Archive'"),
         Case('ACCOUNT_BEGIN_DELETE', p.account),
         Case('ACCOUNT_PURGE', p.account, before=dying, times=12),
         Case('MAILBOX_CREATE', p.account, "'New/Below/This'", 0),
@@ -260,10 +263,10 @@ def cases_of_all(place, whole):
         Case('MAILBOX_RENAME', p.account, "'INBOX'", "'Old'", name='INBOX'),
         Case('MAILBOX_DELETE', p.account, p.archive),
         Case('MAILBOX_EXISTS', p.account, p.inbox),
-        Case('MAILBOX_RESTORE', p.account, p.inbox, "'INBOX'", 1600000000, p.next + 9, p.next + 9, p.next, 0, quote(many),
-             bigints(p.uid, p.next), bigints(p.content, p.apart), bigints(1, 2), bigints(0, 0), smallints(0, 60),
-             bigints(0, 0), bigints(700, 700), smallints(8, 4), texts('', '$New'), bigints(p.apart), bigints(10 ** 6),
-             bigints(50), bigints(p.object), bigints(0), bigints(p.uid), texts('annotation/new'), bytes_of(b'value')),
+        Case('MAILBOX_RESTORE', p.account, p.inbox, "'INBOX'", 1600000000, p.next + 9, p.next + 9, p.next, 0,
+             quote(many), bigints(p.uid, p.next), bigints(p.content, p.apart), bigints(1, 2), bigints(0, 0),
+             smallints(0, 60), bigints(0, 0), bigints(700, 700), smallints(8, 4), texts('', '$New'), bigints(p.apart),
+             bigints(10 ** 6), bigints(50), bigints(p.object), bigints(0), bigints(p.uid), texts('annotation/new'), bytes_of(b'value')),
         Case('MAILBOX_RESTORE', p.account, 0, "'Restored'", 1600000000, 1, 1, 1, 0, "'{}'", bigints(), bigints(),
              bigints(), bigints(), smallints(), bigints(), bigints(), smallints(), texts(), bigints(), bigints(),
              bigints(), bigints(), bigints(), bigints(), texts(), bytes_of(), name='new'),

@@ -5,6 +5,8 @@ a content lies in several mailboxes of its account, rows of different accounts l
 they came. What the rows say is right for SQL (ids, sums, MODSEQs and the change log fit together); the facts are
 octets that no server has written, so clients should FETCH what they have appended themselves.
 """
+import contextlib
+import sqlite3
 
 MAILBOXES = ('INBOX', 'Archive', 'Sent', 'Trash', 'Drafts', 'Archive/1', 'Archive/2', 'Archive/3', 'Lists', 'Lists/1')
 SHARES = (40, 28, 15, 5, 1, 3, 3, 2, 2, 1)  # percent of an account's messages
@@ -172,3 +174,31 @@ def populate(cluster, database, accounts, placements, heavy=0.1):
     settings = "set synchronous_commit = off; set maintenance_work_mem = '512MB'; set work_mem = '128MB';"
     cluster.psql(settings + sql, database)
     cluster.psql('vacuum analyze', database)
+
+
+# ---- One large mailbox -------------------------------------------------------------------------------------------
+
+COLUMNS = 'account, mailbox, uid, content, modseq, internal_date, save_date, size, flags, zone, keywords'
+STATE = ('update {schema}mailbox set uid_next = {n} + 1, highest_modseq = {n}, messages = {n}, octets = 4000.0 * {n},'
+         ' unseen = {n} - {n} / 2, recent_uid = {n} + 1, changed_floor = {n}, expunged_floor = {n}')
+
+
+def fill_postgresql(cluster, database, n):
+    """The only mailbox of the store in @database gets @n messages, without contents."""
+    cluster.psql(
+        f'insert into coffer.placement ({COLUMNS})'
+        ' select account, id, u, u, u, 1600000000 + u, 1600000000 + u, 4000, case when u % 2 = 0 then 8 else 0 end, 60,'
+        " case when u % 10 = 0 then '$Forwarded' else '' end"
+        f' from coffer.mailbox, generate_series(1, {n}) as u;' + STATE.format(schema='coffer.', n=n) + ';', database)
+    cluster.psql('vacuum analyze', database)
+
+
+def fill_sqlite(path, n):
+    """The same for the embedded store, whose server does not run."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        account, mailbox = database.execute('select account, id from mailbox').fetchone()
+        rows = ((account, mailbox, uid, uid, uid, 1600000000 + uid, 1600000000 + uid, 4000, (1 - uid % 2) * 8, 60,
+                 '$Forwarded' if uid % 10 == 0 else '') for uid in range(1, n + 1))
+        database.executemany(f'insert into placement ({COLUMNS}) values ({", ".join("?" * 11)})', rows)
+        database.execute(STATE.format(schema='', n=n))
+        database.commit()

@@ -10,12 +10,12 @@ holds one index at most.
 import contextlib
 import os
 import re
-import sqlite3
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
+import population  # noqa: E402
 import postgresql  # noqa: E402
 import tap  # noqa: E402
 from postgresql_proxy import Proxy  # noqa: E402
@@ -25,30 +25,6 @@ MESSAGES = 1000000 if os.environ.get('COFFER_TESTS') == 'long' else 100000
 SESSIONS = 12
 ROW = 64               # octets of a message in an index
 SLACK = 12 * 1024 ** 2  # what else a server may grow by
-
-COLUMNS = 'account, mailbox, uid, content, modseq, internal_date, save_date, size, flags, zone, keywords'
-STATE = (f'update {{schema}}mailbox set uid_next = {MESSAGES + 1}, highest_modseq = {MESSAGES}, messages = {MESSAGES},'
-         f' octets = {MESSAGES * 4000}, unseen = {MESSAGES - MESSAGES // 2}, recent_uid = {MESSAGES + 1},'
-         f' changed_floor = {MESSAGES}, expunged_floor = {MESSAGES}')
-
-
-def fill_postgresql(dsn_database):
-    postgresql.cluster().psql(
-        f'insert into coffer.placement ({COLUMNS})'
-        ' select account, id, u, u, u, 1600000000 + u, 1600000000 + u, 4000, case when u % 2 = 0 then 8 else 0 end, 60,'
-        " case when u % 10 = 0 then '$Forwarded' else '' end"
-        f' from coffer.mailbox, generate_series(1, {MESSAGES}) as u;' + STATE.format(schema='coffer.') + ';', dsn_database)
-    postgresql.cluster().psql('analyze', dsn_database)
-
-
-def fill_sqlite(path):
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        account, mailbox = database.execute('select account, id from mailbox').fetchone()
-        rows = ((account, mailbox, uid, uid, uid, 1600000000 + uid, 1600000000 + uid, 4000, (1 - uid % 2) * 8, 60,
-                 '$Forwarded' if uid % 10 == 0 else '') for uid in range(1, MESSAGES + 1))
-        database.executemany(f'insert into placement ({COLUMNS}) values ({", ".join("?" * 11)})', rows)
-        database.execute(STATE.format(schema=''))
-        database.commit()
 
 
 class Million:
@@ -125,13 +101,13 @@ def cases(tests):
         yield name.replace('_', '-'), getattr(tests, name)
 
 
-CONFIG = {'storage': {'deadline': '2s', 'snapshot_cache': '4M', 'collect_interval': '0'}}
+CONFIG = {'storage': {'deadline': '2m' if SANITIZED else '2s', 'snapshot_cache': '4M', 'collect_interval': '0'}}
 
 
 def on_sqlite(build):
     with Server(build, 'sqlite', users=['alice'], config=CONFIG) as server:
         server.stop()
-        fill_sqlite(server.folder / 'store.db')
+        population.fill_sqlite(server.folder / 'store.db', MESSAGES)
         server.start()
         return tap.run(cases(Million(server, None)))
 
@@ -143,7 +119,7 @@ def on_postgresql(build):
         dsn = cluster.dsn(database, host='127.0.0.1', port=proxy.port, sslmode='disable', gssencmode='disable')
         try:
             with Server(build, 'postgresql', users=['alice'], dsn=dsn, config=CONFIG) as server:
-                fill_postgresql(database)
+                population.fill_postgresql(cluster, database, MESSAGES)
                 return tap.run(cases(Million(server, proxy)))
         finally:
             cluster.drop_database(database)

@@ -206,7 +206,7 @@ test_probe (void)
 /* ---- Calls that block too long ---- */
 
 static _Atomic int n_lent, n_told;
-static _Atomic gboolean may_lend;
+static _Atomic gboolean may_lend, is_prolonged;
 
 static gboolean
 late_lend (CfConn *conn, gpointer data)
@@ -223,7 +223,8 @@ late_tell (CfConn *conn, gpointer data)
   cf_conn_write_string (conn, data);
 }
 
-/* Blocks as long as its line says, in microseconds, with a deadline of 1 ms, and says what came of it. */
+/* Blocks as long as its line says, in microseconds, with a deadline of 1 ms, or of 100 ms that is prolonged,
+ * and says what came of it. */
 static CfRun
 late_run (CfConn *conn, gpointer session, guint reasons)
 {
@@ -237,7 +238,9 @@ late_run (CfConn *conn, gpointer session, guint reasons)
     return CF_RUN_DONE;
   cf_conn_consume (conn, length);
   cf_conn_set_late (conn, &late, (gpointer) "late\n");
-  cf_net_block (g_get_monotonic_time () + 1000);
+  cf_net_block (g_get_monotonic_time () + (atomic_load (&is_prolonged) ? 100000 : 1000));
+  if (atomic_load (&is_prolonged))
+    cf_net_prolong (end);
   if (blocks < 0) /* until told */
     while (atomic_load (&n_told) == 0 && g_get_monotonic_time () < end)
       g_usleep (1000);
@@ -245,6 +248,8 @@ late_run (CfConn *conn, gpointer session, guint reasons)
     g_usleep ((gulong) blocks);
   cf_conn_write_string (conn, cf_net_unblock () ? "told\n" : "in time\n");
   cf_conn_write_string (conn, cf_net_is_late () ? "is late\n" : "is not\n");
+  if (atomic_load (&is_prolonged))
+    return CF_RUN_DONE;
   cf_net_block (g_get_monotonic_time () - 1); /* once told, never again */
   g_assert_false (cf_net_unblock ());
   return CF_RUN_DONE;
@@ -274,6 +279,13 @@ test_late (void)
   ASSERT_LINE (fd, "is not");
   g_assert_cmpint (n_told, ==, 1);
   g_assert_cmpint (n_lent, ==, 3);
+
+  atomic_store (&may_lend, TRUE);
+  atomic_store (&is_prolonged, TRUE);
+  client_send (fd, "700000\n");
+  ASSERT_LINE (fd, "in time");
+  ASSERT_LINE (fd, "is not");
+  g_assert_cmpint (n_told, ==, 1);
   close (fd);
 }
 
