@@ -17,8 +17,8 @@ static struct {
   CfLoginQueue *queue; /* NULL: nobody wants to know */
   GThread *thread;
   /* The thread's own. */
-  gboolean is_failing; /* said of the present failure */
-  guint64 dropped;     /* of the counter, said */
+  gboolean is_failing, is_dropping; /* now, and the log says so */
+  guint64 dropped;                  /* of the queue's counter, what the log knows of */
 } audit;
 
 void
@@ -53,42 +53,66 @@ audit_call (GPtrArray *records, gint64 until, GError **error)
                        error);
 }
 
-/* Once for each time that something is wrong, and for its end. */
-static void
-audit_tell (const GError *error)
+/* How many were dropped that the log does not know of yet. */
+static guint64
+audit_count_dropped (void)
 {
   CfLoginQueueCounters counters;
 
   cf_login_queue_get_counters (audit.queue, &counters);
-  if (error != NULL && !audit.is_failing)
-    g_warning ("Logins cannot be noted now: %s", error->message);
-  if (counters.dropped != audit.dropped && error == NULL) {
-    g_warning ("%" G_GUINT64_FORMAT " logins were not noted, the oldest of those that waited",
-               counters.dropped - audit.dropped);
-    audit.dropped = counters.dropped;
-  } else if (error == NULL && audit.is_failing) {
-    g_message ("Logins are noted again");
-  }
-  audit.is_failing = error != NULL;
+  return counters.dropped - audit.dropped;
 }
 
-/* Until there are none left, or one call fails. */
+/* A call has failed. Said once of each time that they do. */
+static void
+audit_fail (const GError *error)
+{
+  if (!audit.is_failing)
+    g_warning ("Logins cannot be noted now: %s", error->message);
+  if (!audit.is_dropping && audit_count_dropped () > 0)
+    g_warning ("More logins wait to be noted than there is room for: the oldest are dropped");
+  audit.is_failing = TRUE;
+  audit.is_dropping = audit_count_dropped () > 0;
+}
+
+/* A call has succeeded. */
+static void
+audit_succeed (void)
+{
+  guint64 dropped = audit_count_dropped ();
+
+  if (dropped > 0)
+    g_warning ("%" G_GUINT64_FORMAT " logins were not noted", dropped);
+  if (audit.is_failing)
+    g_message ("Logins are noted again");
+  audit.dropped += dropped;
+  audit.is_failing = audit.is_dropping = FALSE;
+}
+
+/* FALSE: it failed, or what there is still has come meanwhile: others will join it. */
+static gboolean
+audit_write_batch (gint64 until)
+{
+  GPtrArray *records = cf_login_queue_take (audit.queue, BATCH_MAX);
+  gboolean is_full = records->len == BATCH_MAX;
+  g_autoptr (GError) error = NULL;
+
+  if (records->len > 0 && !audit_call (records, until, &error)) {
+    cf_login_queue_give_back (audit.queue, records);
+    audit_fail (error);
+    return FALSE;
+  }
+  if (records->len > 0)
+    audit_succeed ();
+  g_ptr_array_unref (records);
+  return is_full;
+}
+
 static void
 audit_write (gint64 until)
 {
-  g_autoptr (GError) error = NULL;
-  GPtrArray *records;
-
-  while ((records = cf_login_queue_take (audit.queue, BATCH_MAX))->len > 0) {
-    if (!audit_call (records, until, &error)) {
-      cf_login_queue_give_back (audit.queue, records);
-      audit_tell (error);
-      return;
-    }
-    g_ptr_array_unref (records);
-    audit_tell (NULL);
+  while (audit_write_batch (until)) {
   }
-  g_ptr_array_unref (records);
 }
 
 static gpointer
@@ -107,7 +131,7 @@ cf_login_audit_start (void)
 {
   if (!cf_store_has_note_logins ())
     return;
-  audit.is_failing = FALSE;
+  audit.is_failing = audit.is_dropping = FALSE;
   audit.dropped = 0;
   audit.queue = cf_login_queue_new (WAITING_MAX);
   audit.thread = g_thread_new ("login-audit", audit_run, NULL);
@@ -117,15 +141,17 @@ void
 cf_login_audit_stop (void)
 {
   CfLoginQueueCounters counters;
+  guint64 lost;
 
   if (audit.thread == NULL)
     return;
   cf_login_queue_close (audit.queue);
   g_thread_join (g_steal_pointer (&audit.thread));
   cf_login_queue_get_counters (audit.queue, &counters);
-  if (counters.waiting > 0)
+  lost = counters.waiting + audit_count_dropped ();
+  if (lost > 0)
     g_warning ("%" G_GUINT64_FORMAT
                " logins were not noted: the server ends while the store cannot take them",
-               counters.waiting);
+               lost);
   g_clear_pointer (&audit.queue, cf_login_queue_free);
 }
