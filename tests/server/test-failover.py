@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402
 from cache import Cache  # noqa: E402
 from postgresql import Postgresql, Standby  # noqa: E402
+from postgresql_proxy import Proxy  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
 CONFIG = {'storage': {'collect_interval': '0', 'deadline': '3s'}}
@@ -293,8 +294,35 @@ class Failover:
         assert cache.texts() == {'kept'}, cache.texts()
         self.check()
 
+    def old_one_lives(self):
+        """Workers are led to another primary while the old one lives, and the connection for notifications to it."""
+        self.standby = Standby(self.primary)
+        with Proxy(('127.0.0.1', self.primary.port)) as proxy:
+            dsn = self.primary.dsn(self.database, host='127.0.0.1', port=proxy.port, sslmode='disable',
+                                   gssencmode='disable')
+            self.nodes.append(Server(self.build, 'postgresql', dsn=dsn, config=CONFIG))
+            self.nodes[0].add_user('split')
+            one = self.nodes[0].client('split')
+            self.append(one, 'kept')
+            self.standby.catch_up()
+            self.standby.detach()
+            self.append(one, 'lost')
+            idle = Idle(self.nodes[0].client('split'))
+            self.standby.promote()
+            proxy.target = ('127.0.0.1', self.standby.port)
+            proxy.cut('worker')
+            self.recover(one)
+            assert idle.ended()
+            cache = Cache(one)
+            cache.synchronise()
+            assert cache.texts() == {'kept', 'recovered'}, cache.texts()
+            self.primary.remove()
+            self.primary, self.standby = self.standby, None
+            self.check()
+            self.end()
+
     def cases(self):
-        for case in (self.nothing_lost, self.behind, self.overtaken, self.nobody_knew, self.interrupted):
+        for case in (self.nothing_lost, self.behind, self.overtaken, self.nobody_knew, self.interrupted, self.old_one_lives):
             yield case.__name__.replace('_', '-'), lambda case=case: self.run(case)
 
     def run(self, case):
