@@ -31,7 +31,7 @@ from storm import Storm  # noqa: E402  pylint: disable=wrong-import-position
 KILLS = ['commit kill', 'commit done-kill', 'object_put kill', 'object_put done-kill', 'mailbox_create done-kill',
          'mailbox_rename kill', 'mailbox_rename done-kill', 'mailbox_delete kill', 'mailbox_delete done-kill',
          'index_load kill', 'read kill', 'mailbox_list done-kill']
-ROUNDS = {'sqlite': {'quick': 2, 'default': 5, 'long': 100}, 'postgresql': {'quick': 1, 'default': 2, 'long': 50}}
+ROUNDS = {'sqlite': {'quick': 2, 'default': 5, 'long': 100}, 'postgresql': {'quick': 1, 'default': 2, 'long': 20}}
 NUMBERS = 'SELECT id, uid_validity, uid_next, highest_modseq FROM mailbox'
 
 

@@ -26,7 +26,7 @@ import postgresql  # noqa: E402
 import tap  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
-SECONDS = {'quick': 4, 'default': 10, 'long': 120}
+SECONDS = {'quick': 4, 'default': 6, 'long': 60}
 ACCOUNTS = ('ann', 'bob', 'eve')
 BOXES = ('one', 'two', 'three')
 # Octets of the attachments; the last takes more than one commit.

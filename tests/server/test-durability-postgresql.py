@@ -95,6 +95,8 @@ class Durability:
         self.client = self.server.client('alice')
         self.client.ok('CREATE other')
         self.client.ok('SELECT INBOX')
+        # The server notes logins a moment later, beside the commands that are watched.
+        tap.wait_until(lambda: cluster.psql('select id from coffer.login_audit', database), 'the login is noted')
 
     # ---- The write-ahead log ----
 
