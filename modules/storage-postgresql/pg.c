@@ -199,8 +199,10 @@ pg_take_notice (void *data, const PGresult *result)
 }
 
 /* Settings that the statements rely on, or that only cost: to compile a statement takes longer than to run
- * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables. */
+ * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables.
+ * What takes too long is ended by the deadline of the call, and not by what the role or the database has. */
 #define SETTINGS                                                                                             \
+  PG_NO_LIMITS                                                                                               \
   "set jit = off;"                                                                                           \
   "set enable_seqscan = off;"                                                                                \
   "set default_transaction_isolation = 'read committed';"                                                    \
@@ -276,22 +278,39 @@ pg_has_keyword (const PQconninfoOption *options, const char *keyword)
   return FALSE;
 }
 
+/* What libpq says of a text that it cannot read may be a piece of the password in it. */
+static void
+pg_set_malformed (const char *dsn, const char *message, GError **error)
+{
+  gboolean secret = strstr (dsn, "password") != NULL || strstr (dsn, "://") != NULL;
+  g_autofree char *line = g_strstrip (g_strdup (message != NULL ? message : "out of memory"));
+
+  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "[storage-postgresql] dsn: %s",
+               secret ? "it is no connection string of libpq; is a value with blanks in it quoted?" : line);
+}
+
 PGconn *
 pg_connect_plain (const char *dsn, const char *role, GError **error)
 {
-  g_autofree char *name = g_strconcat ("coffer ", role, NULL);
-  PQconninfoOption *options = PQconninfoParse (dsn, NULL);
+  g_autofree char *name = g_strconcat ("coffer ", role, NULL), *message = NULL;
+  char *malformed = NULL;
+  PQconninfoOption *options = PQconninfoParse (dsn, &malformed);
   const char *keywords[6] = { "dbname", "client_encoding", "fallback_application_name" };
   const char *values[6] = { dsn, "UTF8", name };
   PGconn *handle;
   guint n = 3;
 
+  if (options == NULL) {
+    pg_set_malformed (dsn, malformed, error);
+    PQfreemem (malformed);
+    return NULL;
+  }
   /* Of several hosts the one that can be written to; a host that does not answer is passed over. */
-  if (options != NULL && !pg_has_keyword (options, "target_session_attrs")) {
+  if (!pg_has_keyword (options, "target_session_attrs")) {
     keywords[n] = "target_session_attrs";
     values[n++] = "read-write";
   }
-  if (options != NULL && !pg_has_keyword (options, "connect_timeout")) {
+  if (!pg_has_keyword (options, "connect_timeout")) {
     keywords[n] = "connect_timeout";
     values[n++] = "5";
   }
@@ -301,7 +320,8 @@ pg_connect_plain (const char *dsn, const char *role, GError **error)
     PQsetNoticeReceiver (handle, pg_take_notice, NULL);
     return handle;
   }
-  errors_set_from_connection (handle, error);
+  message = g_strdelimit (g_strstrip (g_strdup (PQerrorMessage (handle))), "\n\t", ' ');
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, message);
   PQfinish (handle);
   return NULL;
 }
@@ -309,13 +329,18 @@ pg_connect_plain (const char *dsn, const char *role, GError **error)
 static gboolean
 pg_connect (Pg *pg, GError **error)
 {
+  g_autoptr (GError) cause = NULL;
+
   g_clear_pointer (&pg->handle, PQfinish);
   memset (pg->prepared, 0, sizeof pg->prepared);
   pg_forget_ids (pg); /* what another server gave out counts for nothing */
   g_clear_pointer (&pg->place, g_free);
-  pg->handle = pg_connect_plain (pg->dsn, pg->role, error);
-  if (pg->handle == NULL)
+  pg->handle = pg_connect_plain (pg->dsn, pg->role, &cause);
+  if (pg->handle == NULL) {
+    g_message ("storage-postgresql: %s", cause->message);
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is not available");
     return FALSE;
+  }
   if (!pg_settle (pg, error) || !pg_ask_guard (pg, error)) {
     g_clear_pointer (&pg->handle, PQfinish);
     return FALSE;

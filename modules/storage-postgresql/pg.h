@@ -46,7 +46,13 @@ typedef struct {
   gpointer data;
 } PgGuard;
 
-/* A connection to be used without pipelines. @role is the end of the name that PostgreSQL shows for it. */
+/* Takes away from a session the limits of time that its role or database may have for others. */
+#define PG_NO_LIMITS                                                                                         \
+  "set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0;"                           \
+  "set idle_in_transaction_session_timeout = 0;"
+
+/* A connection to be used without pipelines. @role is the end of the name that PostgreSQL shows for it.
+ * An error is for the operator: libpq's text, without passwords. */
 PGconn *pg_connect_plain (const char *dsn, const char *role, GError **error);
 
 /* @guard is borrowed; NULL: wherever the database is. */

@@ -8,6 +8,8 @@
  */
 #include "schema.h"
 
+#include "pg.h"
+
 #define NO_TRANSACTION "-- coffer: no transaction\n"
 /* Any number will do that nobody else in the database uses: "coffer" in octets. */
 #define LOCK_KEY "109270121014642"
@@ -47,6 +49,20 @@ schema_get_number (PGconn *handle, const char *sql, guint *out_number, GError **
     *out_number = (guint) g_ascii_strtoull (PQgetvalue (result, 0, 0), NULL, 10);
   PQclear (result);
   return ok;
+}
+
+gboolean
+schema_check_encoding (PGconn *handle, GError **error)
+{
+  const char *encoding = PQparameterStatus (handle, "server_encoding");
+
+  if (g_strcmp0 (encoding, "UTF8") == 0)
+    return TRUE;
+  g_set_error (
+      error, CF_ERROR, CF_ERROR_CANNOT,
+      "The database's encoding is %s, which cannot hold all mail; make one with: createdb --encoding UTF8",
+      encoding != NULL ? encoding : "unknown");
+  return FALSE;
 }
 
 gboolean
@@ -129,6 +145,9 @@ schema_run_steps (PGconn *handle, CfProgressFunc progress, gpointer user_data, g
 {
   gboolean ok;
 
+  /* A step may take minutes, or wait for another process as long. */
+  if (!schema_exec (handle, PG_NO_LIMITS, "The schema's session cannot be set up", error))
+    return FALSE;
   if (!schema_exec (handle, "select pg_advisory_lock(" LOCK_KEY ")", "The schema cannot be locked", error))
     return FALSE;
   ok = schema_run_missing (handle, progress, user_data, out_version, error);

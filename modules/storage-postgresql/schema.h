@@ -14,6 +14,8 @@ typedef struct {
 extern const SchemaStep schema_steps[];
 extern const guint schema_wanted;
 
+/* In another encoding than UTF-8 a database cannot hold every name and address, or does not look at them. */
+gboolean schema_check_encoding (PGconn *handle, GError **error);
 /* 0: there is no schema. */
 gboolean schema_get_version (PGconn *handle, guint *out_version, GError **error);
 /* Carries out the steps that are missing, one transaction each, while nobody else does. *out_version is the

@@ -45,7 +45,8 @@ slot_open (CfStoreOpenFlags flags, CfStore **out_store, GError **error)
 
   if (handle == NULL)
     return FALSE;
-  ok = pooler_check (handle, store_config.dsn, error) && schema_get_version (handle, &version, error);
+  ok = pooler_check (handle, store_config.dsn, error) && schema_check_encoding (handle, error)
+       && schema_get_version (handle, &version, error);
   if (ok && version == 0 && (flags & CF_STORE_OPEN_CREATE) != 0)
     ok = schema_run_steps (handle, NULL, NULL, &version, error);
   PQfinish (handle);

@@ -4,6 +4,7 @@
     test-schema.py BUILD
 """
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
@@ -11,6 +12,8 @@ import postgresql  # noqa: E402  pylint: disable=wrong-import-position
 import schema  # noqa: E402  pylint: disable=wrong-import-position
 import tap  # noqa: E402  pylint: disable=wrong-import-position
 from server import Server, ServerError  # noqa: E402  pylint: disable=wrong-import-position
+
+LOCK_KEY = 109270121014642  # as in storage-postgresql/schema.c
 
 
 class Schema:
@@ -134,8 +137,65 @@ class Schema:
         self.server.start()
 
 
+    def other_encodings(self):
+        """What cannot hold every name is refused before there is a table."""
+        for encoding in ('LATIN1', 'SQL_ASCII'):
+            name = f'{self.database}_{encoding.lower()}'
+            self.cluster.psql(f"create database {name} encoding '{encoding}' locale 'C' template template0")
+            result = self.upgrade_in(self.cluster.dsn(name))
+            assert result.returncode == 1 and f'encoding is {encoding}' in result.stderr, result
+            assert self.cluster.psql("select to_regclass('coffer.schema_step')", name).strip() == ''
+            self.cluster.drop_database(name)
+
+    def limits_of_the_role(self):
+        """Times that a role has for others neither end a step of the schema nor what the server asks."""
+        name, role = f'{self.database}_limits', f'limits_{self.database}'
+        self.cluster.psql(f'create role {role} login; create database {name} owner {role}')
+        for limit in ('statement_timeout', 'lock_timeout', 'idle_session_timeout',
+                      'idle_in_transaction_session_timeout'):
+            self.cluster.psql(f"alter role {role} set {limit} = '200ms'")
+        dsn = self.cluster.dsn(name, user=role)
+        # Another process is at it; an upgrade waits for its lock.
+        busy = threading.Thread(target=self.cluster.psql,
+                                args=(f'select pg_advisory_lock({LOCK_KEY}); select pg_sleep(1)', name))
+        try:
+            busy.start()
+            tap.wait_until(lambda: self.cluster.psql("select 1 from pg_locks where locktype = 'advisory'", name),
+                           'the lock is taken')
+            result = self.upgrade_in(dsn)
+            assert result.returncode == 0, result
+            with Server(self.server.build, 'postgresql', dsn=dsn, users=['ann']) as other, other.client('ann') as ann:
+                ann.ok('SELECT INBOX')
+                kept = f"""select count(*) from pg_stat_activity where application_name = 'coffer watch'
+                           and usename = '{role}' and query_start < now() - interval '400ms'"""
+                tap.wait_until(lambda: self.cluster.psql(kept, name).strip() == '1', 'one listens, and is not ended')
+        finally:
+            busy.join()
+            self.cluster.drop_database(name)
+            self.cluster.psql(f'drop role {role}')
+
+    def upgrade_in(self, dsn):
+        """cofferctl schema upgrade where no server runs."""
+        path = self.server.folder / 'other.conf'
+        path.write_text('[server]\nmodules = auth;search;storage-postgresql\n'
+                        f'control_socket = {self.server.folder}/no-control\n[storage]\nclass = postgresql\n'
+                        f'[storage-postgresql]\ndsn = {dsn}\n')
+        return self.server.control('--config', str(path), 'schema', 'upgrade')
+
+    def dsn_that_is_wrong(self):
+        """The operator is told why, and not the password."""
+        for dsn, why in (('hots=x', 'invalid connection option "hots"'), ('coffer', 'missing "="'),
+                         (self.cluster.dsn('no_such_database'), 'database "no_such_database" does not exist'),
+                         ('user=x password=secret words', 'is no connection string'),
+                         ('postgresql://x:secret@[::1/coffer', 'is no connection string')):
+            result = self.upgrade_in(dsn)
+            assert result.returncode == 1 and why in result.stderr, result
+            assert 'secret' not in result.stderr and 'words' not in result.stderr, result
+
+
 def cases(tests):
-    for name in ('up_to_date', 'from_nothing', 'older', 'interrupted', 'newer', 'comments', 'roles', 'serves_as_serve'):
+    for name in ('up_to_date', 'from_nothing', 'older', 'interrupted', 'newer', 'comments', 'roles', 'serves_as_serve',
+                 'other_encodings', 'limits_of_the_role', 'dsn_that_is_wrong'):
         yield name.replace('_', '-'), getattr(tests, name)
 
 
