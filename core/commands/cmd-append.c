@@ -9,6 +9,7 @@
 #include "commands/commands.h"
 #include "commands/upload.h"
 #include "commands/writing.h"
+#include "imap/notify.h"
 #include "imap/selected.h"
 #include "store/names.h"
 #include "store/rights.h"
@@ -131,6 +132,7 @@ append_respond (CfCommandCall *call, Append *self)
 
   for (guint i = 0; i < self->uploads->len; i++)
     cf_uid_set_add (uids, cf_write_get_result (self->writing.write, i)->uid);
+  cf_notify_brought (call->session, cf_mailbox_get_id (self->mailbox), uids);
   text = cf_uid_set_to_string (uids);
   if (uid_validity != 0)
     cf_call_set_ok (call, "[APPENDUID %u %s] APPEND completed", uid_validity, text);

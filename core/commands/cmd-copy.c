@@ -6,6 +6,7 @@
  */
 #include "commands/commands.h"
 #include "commands/writing.h"
+#include "imap/notify.h"
 #include "imap/selected.h"
 #include "store/names.h"
 
@@ -13,6 +14,7 @@ typedef struct {
   CfWriteKind kind;
   CfUidSet *uids;
   char *destination;
+  CfMailboxId destination_id; /* as resolved last */
   CfWriting writing;
   gboolean retried; /* the destination's remembered id was stale once */
 } Copy;
@@ -49,7 +51,6 @@ static gboolean
 copy_start (CfCommandCall *call, Copy *self, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
-  CfMailboxId destination;
   CfWriteOp op = {
     .struct_size = sizeof op,
     .kind = self->kind,
@@ -59,9 +60,9 @@ copy_start (CfCommandCall *call, Copy *self, GError **error)
     .require_all = !cf_call_is_uid (call),
   };
 
-  return cf_writing_resolve (call, self->destination, &destination, error)
-         && cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name, destination,
-                              self->destination, &op, 1, error);
+  return cf_writing_resolve (call, self->destination, &self->destination_id, error)
+         && cf_writing_start (&self->writing, call, session->mailbox, session->mailbox_name,
+                              self->destination_id, self->destination, &op, 1, error);
 }
 
 /* "[COPYUID 38505 304,319:320 3956:3958]"; NULL: nothing was copied. */
@@ -87,6 +88,8 @@ copy_respond (CfCommandCall *call, Copy *self)
 
   if (code == NULL)
     return CF_RUN_DONE;
+  cf_notify_brought (cf_call_get_session (call), self->destination_id,
+                     cf_write_get_result (self->writing.write, 0)->copied_to);
   call->ends_with_modseq = self->kind == CF_WRITE_MOVE; /* RFC 6851, 4.4 */
   /* MOVE's stands before its EXPUNGE responses, so in an untagged OK (RFC 6851, 4.3). */
   if (self->kind == CF_WRITE_MOVE)

@@ -8,8 +8,10 @@
 #include "commands/object-id.h"
 #include "commands/special-use.h"
 #include "commands/subscription.h"
+#include "imap/notify.h"
 #include "imap/selected.h"
 #include "store/calls.h"
+#include "store/names.h"
 #include "store/rights.h"
 
 typedef struct {
@@ -47,31 +49,50 @@ tree_parse (CfCommandCall *call, CfMailboxNameKind kind, gboolean two, gboolean 
   return cf_input_end (input, error) ? tree : NULL;
 }
 
+/* Those who watch the account's names hear of it, also where it may have happened. */
+static CfRun
+tree_finish (CfSession *session, gboolean ok, CfTreeOpKind kind, const char *name, const char *to,
+             CfMailboxId id, GError **error)
+{
+  if (ok)
+    cf_notify_note_tree (session, kind, name, to, id);
+  else if (g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN))
+    cf_hub_note_tree (cf_session_get_account (session), 0);
+  return ok ? CF_RUN_DONE : CF_RUN_ERROR;
+}
+
 CfRun
 cmd_create (CfCommandCall *call, GError **error)
 {
+  CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_CREATE, FALSE, TRUE, error);
   gpointer special_use = NULL;
-  char id[CF_OBJECT_ID_SIZE];
+  char object_id[CF_OBJECT_ID_SIZE];
+  gboolean created;
   guint32 uid_validity;
+  CfMailboxId id = 0;
 
   if (tree == NULL)
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   cf_call_lookup_parameter (call, "USE", &special_use);
-  if (!cf_store_mailbox_create (cf_call_get_session (call), tree->name, GPOINTER_TO_UINT (special_use),
-                                &uid_validity, error))
-    return CF_RUN_ERROR;
-  cf_object_id_of_mailbox (uid_validity, id);
-  cf_call_set_ok (call, "[MAILBOXID (%s)] CREATE completed", id);
-  return CF_RUN_DONE;
+  created
+      = cf_store_mailbox_create (session, tree->name, GPOINTER_TO_UINT (special_use), &uid_validity, error);
+  if (created) {
+    cf_object_id_of_mailbox (uid_validity, object_id);
+    cf_call_set_ok (call, "[MAILBOXID (%s)] CREATE completed", object_id);
+    cf_names_lookup (cf_session_get_account (session), tree->name, &id);
+  }
+  return tree_finish (session, created, CF_TREE_CREATE, tree->name, NULL, id, error);
 }
 
 CfRun
 cmd_delete (CfCommandCall *call, GError **error)
 {
+  CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_PLAIN, FALSE, FALSE, error);
+  gboolean deleted;
 
   if (tree == NULL)
     return CF_RUN_ERROR;
@@ -81,10 +102,10 @@ cmd_delete (CfCommandCall *call, GError **error)
   }
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  if (!cf_store_mailbox_delete (cf_call_get_session (call), tree->name, error))
-    return CF_RUN_ERROR;
-  cf_selected_follow_delete (cf_call_get_session (call), tree->name);
-  return CF_RUN_DONE;
+  deleted = cf_store_mailbox_delete (session, tree->name, error);
+  if (deleted)
+    cf_selected_follow_delete (session, tree->name);
+  return tree_finish (session, deleted, CF_TREE_DELETE, tree->name, NULL, 0, error);
 }
 
 static gboolean
@@ -107,15 +128,16 @@ rename_check (const Tree *tree, GError **error)
 CfRun
 cmd_rename (CfCommandCall *call, GError **error)
 {
+  CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_CREATE, TRUE, FALSE, error);
+  gboolean renamed;
 
   if (tree == NULL || !rename_check (tree, error))
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
-  if (!cf_store_mailbox_rename (cf_call_get_session (call), tree->name, tree->to, error))
-    return CF_RUN_ERROR;
-  return CF_RUN_DONE;
+  renamed = cf_store_mailbox_rename (session, tree->name, tree->to, error);
+  return tree_finish (session, renamed, CF_TREE_RENAME, tree->name, tree->to, 0, error);
 }
 
 /* ---- Subscriptions ---- */
@@ -148,7 +170,8 @@ subscription_run (CfCommandCall *call, gboolean subscribed, GError **error)
   /* One can only subscribe to what is there, and unsubscribe from what was. */
   if (subscribed && !cf_store_resolve (session, tree->name, &id, error))
     return CF_RUN_ERROR;
-  return subscription_set (session, tree->name, subscribed, error) ? CF_RUN_DONE : CF_RUN_ERROR;
+  return tree_finish (session, subscription_set (session, tree->name, subscribed, error),
+                      subscribed ? CF_TREE_SUBSCRIBE : CF_TREE_UNSUBSCRIBE, tree->name, NULL, 0, error);
 }
 
 CfRun

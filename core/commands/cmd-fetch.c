@@ -28,7 +28,7 @@ typedef enum {
   PHASE_WRITE,
 } Phase;
 
-typedef struct {
+struct _CfFetch {
   CfFetchArguments arguments;
   CfVanished vanished;
   gboolean has_asked; /* what has vanished is known */
@@ -44,22 +44,21 @@ typedef struct {
   CfFetchSpan span;
   gint64 retry_until; /* the store failed inside a literal, and is asked again until then; 0: not */
   gboolean expunged;  /* some messages' content was gone */
-} Fetch;
+  guint32 told;       /* everything up to this UID has been written */
+};
 
-static Fetch *
-fetch_new (void)
+static CfFetch *
+fetch_new_empty (void)
 {
-  Fetch *self = g_new0 (Fetch, 1);
+  CfFetch *self = g_new0 (CfFetch, 1);
 
   self->batch = g_ptr_array_new_with_free_func ((GDestroyNotify) cf_message_free);
   return self;
 }
 
-static void
-fetch_free (gpointer data)
+void
+cf_fetch_free (CfFetch *self)
 {
-  Fetch *self = data;
-
   cf_writing_clear (&self->writing);
   cf_fetch_span_clear (&self->span);
   cf_vanished_clear (&self->vanished);
@@ -72,7 +71,7 @@ fetch_free (gpointer data)
 /* ---- VANISHED ---- */
 
 static CfRun
-fetch_tell_vanished (CfCommandCall *call, Fetch *self, GError **error)
+fetch_tell_vanished (CfCommandCall *call, CfFetch *self, GError **error)
 {
   const CfFetchArguments *arguments = &self->arguments;
   CfRun run;
@@ -89,7 +88,7 @@ fetch_tell_vanished (CfCommandCall *call, Fetch *self, GError **error)
 /* ---- A batch: gathering ---- */
 
 static void
-fetch_gather (CfCommandCall *call, Fetch *self)
+fetch_gather (CfCommandCall *call, CfFetch *self)
 {
   CfSession *session = cf_call_get_session (call);
   guint64 octets = 0;
@@ -114,7 +113,7 @@ fetch_gather (CfCommandCall *call, Fetch *self)
 /* Starts setting \Seen on the batch's messages that lack it. FALSE: there is nothing to set, or
  * no right to. */
 static gboolean
-fetch_start_seen (CfCommandCall *call, Fetch *self)
+fetch_start_seen (CfCommandCall *call, CfFetch *self)
 {
   CfSession *session = cf_call_get_session (call);
   CfWriteOp op = { .struct_size = sizeof op,
@@ -143,7 +142,7 @@ fetch_start_seen (CfCommandCall *call, Fetch *self)
 
 /* The rows as they are after \Seen has been set; expunged ones keep what they had. */
 static void
-fetch_refresh_rows (CfSession *session, Fetch *self)
+fetch_refresh_rows (CfSession *session, CfFetch *self)
 {
   cf_selected_advance (session);
   for (guint i = 0; i < self->batch->len; i++) {
@@ -160,7 +159,7 @@ fetch_refresh_rows (CfSession *session, Fetch *self)
 }
 
 static CfRun
-fetch_finish_seen (CfCommandCall *call, Fetch *self, GError **error)
+fetch_finish_seen (CfCommandCall *call, CfFetch *self, GError **error)
 {
   const GError *failure;
 
@@ -181,7 +180,7 @@ fetch_finish_seen (CfCommandCall *call, Fetch *self, GError **error)
 /* ---- A batch: responses ---- */
 
 static void
-fetch_write_label (Fetch *self, CfOutput *output, const char *label)
+fetch_write_label (CfFetch *self, CfOutput *output, const char *label)
 {
   cf_output_printf (output, "%s%s ", self->separate ? " " : "", label);
   self->separate = TRUE;
@@ -195,7 +194,7 @@ fetch_item_get_label (const CfFetchItem *item)
 
 /* An item that the client has not asked for. */
 static void
-fetch_tell_item (Fetch *self, CfMessage *message, const char *name, CfOutput *output)
+fetch_tell_item (CfFetch *self, CfMessage *message, const char *name, CfOutput *output)
 {
   const CfItem *row = cf_registry_lookup_item (CF_ITEM_FETCH, name);
 
@@ -207,7 +206,7 @@ fetch_tell_item (Fetch *self, CfMessage *message, const char *name, CfOutput *ou
 
 /* Whether the items say what an update would. */
 static gboolean
-fetch_has_update (const Fetch *self, gboolean with_modseq)
+fetch_has_update (const CfFetch *self, gboolean with_modseq)
 {
   const CfFetchArguments *arguments = &self->arguments;
 
@@ -219,7 +218,7 @@ fetch_has_update (const Fetch *self, gboolean with_modseq)
 
 /* What is told of the flags here need not be told again as an update. */
 static void
-fetch_tell_flags (CfSession *session, Fetch *self, CfMessage *message, CfOutput *output)
+fetch_tell_flags (CfSession *session, CfFetch *self, CfMessage *message, CfOutput *output)
 {
   gboolean set = self->seen != NULL && cf_uid_set_contains (self->seen, message->row.uid);
   gboolean modseq = cf_session_tells_modseq (session);
@@ -238,7 +237,7 @@ fetch_tell_flags (CfSession *session, Fetch *self, CfMessage *message, CfOutput 
 }
 
 static guint
-fetch_count_plain (const Fetch *self)
+fetch_count_plain (const CfFetch *self)
 {
   guint n = 0;
 
@@ -250,7 +249,7 @@ fetch_count_plain (const Fetch *self)
 
 /* "* 12 FETCH (" */
 static void
-fetch_open (CfCommandCall *call, Fetch *self, const CfMessage *message)
+fetch_open (CfCommandCall *call, CfFetch *self, const CfMessage *message)
 {
   cf_output_printf (cf_call_get_output (call), "* %u FETCH (", message->seq);
   self->at_item = 0;
@@ -260,7 +259,7 @@ fetch_open (CfCommandCall *call, Fetch *self, const CfMessage *message)
 
 /* The items that are no runs of content, each in one go. */
 static CfRun
-fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+fetch_write_plain (CfCommandCall *call, CfFetch *self, CfMessage *message, GError **error)
 {
   CfOutput *output = cf_call_get_output (call);
 
@@ -286,7 +285,7 @@ fetch_write_plain (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
 
 /* Begins the next run of content. Nothing of it stays written unless it has begun. */
 static CfRun
-fetch_begin_span (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+fetch_begin_span (CfCommandCall *call, CfFetch *self, CfMessage *message, GError **error)
 {
   const CfFetchItem *item = &g_array_index (self->arguments.items, CfFetchItem, self->at_item);
   CfOutput *output = cf_call_get_output (call);
@@ -309,7 +308,7 @@ fetch_begin_span (CfCommandCall *call, Fetch *self, CfMessage *message, GError *
 }
 
 static CfRun
-fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+fetch_write_spans (CfCommandCall *call, CfFetch *self, CfMessage *message, GError **error)
 {
   for (;;) {
     CfRun run = cf_fetch_span_continue (&self->span, call, message, error);
@@ -331,7 +330,7 @@ fetch_write_spans (CfCommandCall *call, Fetch *self, CfMessage *message, GError 
 /* The store has failed in the midst of a literal. The client can be told nothing, but it can wait, as long as
  * for one call. FALSE: it has. */
 static gboolean
-fetch_try_again (CfCommandCall *call, Fetch *self, GError **error)
+fetch_try_again (CfCommandCall *call, CfFetch *self, GError **error)
 {
   if (!g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE))
     return FALSE;
@@ -347,7 +346,7 @@ fetch_try_again (CfCommandCall *call, Fetch *self, GError **error)
 /* Ends a response that cannot be completed. In the midst of a literal there is no way to say so: the client
  * counts octets, and only the end of the connection tells it that they do not come. */
 static CfRun
-fetch_give_up (CfCommandCall *call, Fetch *self, const CfMessage *message, GError **error)
+fetch_give_up (CfCommandCall *call, CfFetch *self, const CfMessage *message, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
 
@@ -367,7 +366,7 @@ fetch_give_up (CfCommandCall *call, Fetch *self, const CfMessage *message, GErro
 
 /* One message's response, from where it stopped. */
 static CfRun
-fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GError **error)
+fetch_write_message (CfCommandCall *call, CfFetch *self, CfMessage *message, GError **error)
 {
   gsize begin = cf_output_get_length (cf_call_get_output (call));
   gboolean opening;
@@ -397,7 +396,7 @@ fetch_write_message (CfCommandCall *call, Fetch *self, CfMessage *message, GErro
 }
 
 static CfRun
-fetch_write_batch (CfCommandCall *call, Fetch *self, GError **error)
+fetch_write_batch (CfCommandCall *call, CfFetch *self, GError **error)
 {
   while (self->at_message < self->batch->len) {
     CfRun run;
@@ -407,7 +406,9 @@ fetch_write_batch (CfCommandCall *call, Fetch *self, GError **error)
     run = fetch_write_message (call, self, g_ptr_array_index (self->batch, self->at_message), error);
     if (run != CF_RUN_DONE)
       return run;
-    cf_fetch_forget (g_ptr_array_index (self->batch, self->at_message), 0, G_MAXUINT64);
+    CfMessage *message = g_ptr_array_index (self->batch, self->at_message);
+    cf_fetch_forget (message, 0, G_MAXUINT64);
+    self->told = message->row.uid;
     self->at_message++;
   }
   return CF_RUN_DONE;
@@ -416,7 +417,7 @@ fetch_write_batch (CfCommandCall *call, Fetch *self, GError **error)
 /* ---- The command ---- */
 
 static CfRun
-fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
+fetch_advance (CfCommandCall *call, CfFetch *self, GError **error)
 {
   CfRun run = CF_RUN_DONE;
 
@@ -447,33 +448,62 @@ fetch_advance (CfCommandCall *call, Fetch *self, GError **error)
 }
 
 CfRun
-cmd_fetch (CfCommandCall *call, GError **error)
+cf_fetch_run (CfFetch *self, CfCommandCall *call, GError **error)
 {
-  Fetch *self = cf_call_get_state (call);
-
-  if (self == NULL) {
-    self = fetch_new ();
-    cf_call_set_state (call, self, fetch_free);
-    if (!cf_fetch_arguments_parse (&self->arguments, call, error))
-      return CF_RUN_ERROR;
-  }
-  if (call->wake_at != 0 && !cf_call_has_slept (call))
+  /* Another call may have a time of its own. */
+  if (self->retry_until != 0 && call->wake_at != 0 && !cf_call_has_slept (call))
     return CF_RUN_WAIT;
-  call->wake_at = 0;
+  if (self->retry_until != 0)
+    call->wake_at = 0;
   for (;;) {
     CfRun run = fetch_advance (call, self, error);
 
     if (run != CF_RUN_DONE)
       return run;
     if (self->phase == PHASE_SEEN && self->batch->len == 0)
-      break;
+      return CF_RUN_DONE;
     /* One batch a step at the store, however little of the output it fills: others wait for the permit. */
     if (self->phase == PHASE_GATHER && call->has_store)
       return CF_RUN_MORE;
   }
-  if (self->expunged) {
+}
+
+CfRun
+cmd_fetch (CfCommandCall *call, GError **error)
+{
+  CfFetch *self = cf_call_get_state (call);
+  CfRun run;
+
+  if (self == NULL) {
+    self = fetch_new_empty ();
+    cf_call_set_state (call, self, (GDestroyNotify) cf_fetch_free);
+    if (!cf_fetch_arguments_parse (&self->arguments, call, error))
+      return CF_RUN_ERROR;
+  }
+  run = cf_fetch_run (self, call, error);
+  if (run == CF_RUN_DONE && self->expunged) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_EXPUNGEISSUED, "Some of the messages have been expunged");
     return CF_RUN_ERROR;
   }
-  return CF_RUN_DONE;
+  return run;
+}
+
+/* ---- Within another call ---- */
+
+CfFetch *
+cf_fetch_new (GArray *items, const CfUidSet *uids)
+{
+  CfFetch *self = fetch_new_empty ();
+
+  self->arguments.items = g_array_ref (items);
+  self->arguments.uids = cf_uid_set_copy (uids);
+  for (guint i = 0; i < items->len; i++)
+    self->arguments.needs |= g_array_index (items, CfFetchItem, i).request.needs;
+  return self;
+}
+
+guint32
+cf_fetch_get_told (const CfFetch *fetch)
+{
+  return fetch->told;
 }

@@ -4,6 +4,8 @@
  * of life that keeps address translators from forgetting the connection.
  */
 #include "commands/commands.h"
+#include "commands/notify-tell.h"
+#include "imap/output.h"
 #include "imap/selected.h"
 #include "module/settings.h"
 
@@ -29,23 +31,47 @@ idle_arm (CfCommandCall *call, const Idle *self)
 {
   CfSession *session = cf_call_get_session (call);
   gint64 until = self->sign_at;
+  gint64 retry_at = cf_notify_get_retry (session);
 
-  if (session->view != NULL && cf_selected_needs_refresh (session))
+  if (retry_at != 0)
+    until = MIN (until, retry_at);
+  /* A literal whose rest the store did not give has set a time of its own. */
+  if (call->wake_at != 0 && cf_output_is_open (cf_call_get_output (call)))
+    until = MIN (until, call->wake_at);
+  if (session->notify == NULL && session->view != NULL && cf_selected_needs_refresh (session))
     until = MIN (until, g_get_monotonic_time () + RETRY_US);
   call->wake_at = until != G_MAXINT64 ? until : 0;
+}
+
+/* What there is to tell: of the selected mailbox, or what the client asked for (RFC 5465, 4). TRUE: there is
+ * more. */
+static gboolean
+idle_tell_news (CfCommandCall *call)
+{
+  CfSession *session = cf_call_get_session (call);
+  g_autoptr (GError) error = NULL;
+  CfRun run;
+
+  if (session->notify == NULL)
+    return session->view != NULL && !cf_selected_sync (session, TRUE);
+  run = cf_notify_tell (call, TRUE, &error);
+  if (run == CF_RUN_ERROR) {
+    cf_session_log_error (session, "IDLE", error);
+    session->notify->retry_at = g_get_monotonic_time () + CF_NOTIFY_RETRY_US;
+  }
+  return run == CF_RUN_MORE;
 }
 
 static CfRun
 idle_tell (CfCommandCall *call, Idle *self)
 {
-  CfSession *session = cf_call_get_session (call);
   CfRun result = CF_RUN_WAIT;
 
-  if (g_get_monotonic_time () >= self->sign_at) {
+  if (!cf_output_is_open (cf_call_get_output (call)) && g_get_monotonic_time () >= self->sign_at) {
     cf_output_text (cf_call_get_output (call), "* OK Still here\r\n");
     idle_set_sign (self);
   }
-  if (session->view != NULL && !cf_selected_sync (session, TRUE))
+  if (idle_tell_news (call))
     result = CF_RUN_MORE;
   idle_arm (call, self);
   return result;

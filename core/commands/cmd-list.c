@@ -8,6 +8,7 @@
  */
 #include "commands/commands.h"
 #include "commands/list-tree.h"
+#include "commands/list.h"
 #include "commands/special-use.h"
 #include "commands/status.h"
 #include "commands/subscription.h"
@@ -273,6 +274,22 @@ list_load (CfSession *session, List *list, GError **error)
 
 /* ---- Responses ---- */
 
+void
+cf_list_write_attributes (CfSession *session, const CfMailboxInfo *info, gboolean has_children,
+                          gboolean subscribed)
+{
+  CfOutput *output = cf_session_get_output (session);
+
+  cf_output_text (output, has_children ? "\\HasChildren" : "\\HasNoChildren");
+  if (subscribed)
+    cf_output_text (output, " \\Subscribed");
+  for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
+    if ((info->special_use & bit) != 0)
+      cf_output_printf (output, " %s", cf_special_use_get_name (bit));
+  for (guint i = 0; i < cf_registry_get_n_items (CF_ITEM_LIST); i++)
+    cf_registry_get_item (CF_ITEM_LIST, i)->emit_list (session, info, output);
+}
+
 static void
 list_write_attributes (CfCommandCall *call, const List *list, const CfListEntry *entry)
 {
@@ -285,14 +302,9 @@ list_write_attributes (CfCommandCall *call, const List *list, const CfListEntry 
     cf_output_text (output, "\\Noselect"); /* may be listed and not be read (RFC 5819, 2) */
   else
     space = "";
-  cf_output_printf (output, "%s%s", space, entry->has_children ? "\\HasChildren" : "\\HasNoChildren");
-  if (list->shows_subscribed && entry->is_subscribed)
-    cf_output_text (output, " \\Subscribed");
-  for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
-    if ((entry->info.special_use & bit) != 0)
-      cf_output_printf (output, " %s", cf_special_use_get_name (bit));
-  for (guint i = 0; i < cf_registry_get_n_items (CF_ITEM_LIST); i++)
-    cf_registry_get_item (CF_ITEM_LIST, i)->emit_list (cf_call_get_session (call), &entry->info, output);
+  cf_output_text (output, space);
+  cf_list_write_attributes (cf_call_get_session (call), &entry->info, entry->has_children,
+                            list->shows_subscribed && entry->is_subscribed);
 }
 
 static void

@@ -29,6 +29,7 @@ static const CfCommand commands[] = {
   { "APPEND", CF_STATE_LOGGED_IN, CF_COMMAND_MESSAGE, cmd_append },
   { "NAMESPACE", CF_STATE_LOGGED_IN, 0, cmd_namespace },
   { "IDLE", CF_STATE_LOGGED_IN, 0, cmd_idle },
+  { "NOTIFY", CF_STATE_LOGGED_IN, 0, cmd_notify },
 
   { "CHECK", CF_STATE_SELECTED, 0, cmd_noop },
   { "CLOSE", CF_STATE_SELECTED, 0, cmd_close },
@@ -93,6 +94,7 @@ static const CfCapability capabilities[] = {
   { "ENABLE", CF_STATE_ANY },
   { "IDLE", CF_STATE_ANY },
   { "NAMESPACE", CF_STATE_LOGGED_IN },
+  { "NOTIFY", CF_STATE_LOGGED_IN },
   { "CHILDREN", CF_STATE_LOGGED_IN },
   { "SPECIAL-USE", CF_STATE_LOGGED_IN },
   { "CREATE-SPECIAL-USE", CF_STATE_LOGGED_IN },

@@ -24,7 +24,7 @@ CfRun cmd_starttls (CfCommandCall *call, GError **error);
 CfRun cmd_authenticate (CfCommandCall *call, GError **error);
 CfRun cmd_login (CfCommandCall *call, GError **error);
 
-/* Authenticated (6.3; RFC 2342; RFC 2177) */
+/* Authenticated (6.3; RFC 2342; RFC 2177; RFC 5465) */
 CfRun cmd_select (CfCommandCall *call, GError **error);
 CfRun cmd_examine (CfCommandCall *call, GError **error);
 CfRun cmd_create (CfCommandCall *call, GError **error);
@@ -38,6 +38,7 @@ CfRun cmd_status (CfCommandCall *call, GError **error);
 CfRun cmd_append (CfCommandCall *call, GError **error);
 CfRun cmd_namespace (CfCommandCall *call, GError **error);
 CfRun cmd_idle (CfCommandCall *call, GError **error);
+CfRun cmd_notify (CfCommandCall *call, GError **error);
 
 /* Selected (6.4; RFC 3691; RFC 4315; RFC 6851) */
 CfRun cmd_close (CfCommandCall *call, GError **error);

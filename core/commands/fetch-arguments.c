@@ -22,6 +22,15 @@ fetch_item_clear (gpointer data)
     item->request.data_free (item->request.data);
 }
 
+static GArray *
+fetch_items_new (void)
+{
+  GArray *items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
+
+  g_array_set_clear_func (items, fetch_item_clear);
+  return items;
+}
+
 gboolean
 cf_fetch_arguments_have (const CfFetchArguments *self, const char *name)
 {
@@ -101,30 +110,46 @@ fetch_parse_items (CfCommandCall *call, CfFetchArguments *self, GError **error)
   return !list || cf_input_expect (input, ')', error);
 }
 
-/* UID first where UID FETCH did not ask for it; runs of content behind everything else;
- * otherwise as asked. */
-static gboolean
-fetch_order_items (CfCommandCall *call, CfFetchArguments *self, GError **error)
+/* Runs of content behind everything else; otherwise as asked. */
+static void
+fetch_order_items (CfFetchArguments *self)
 {
   g_autoptr (GArray) asked = g_steal_pointer (&self->items);
-  gboolean add_uid;
 
-  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
-  g_array_set_clear_func (self->items, fetch_item_clear);
+  self->items = fetch_items_new ();
   for (guint spans = 0; spans <= 1; spans++)
     for (guint i = 0; i < asked->len; i++)
       if (g_array_index (asked, CfFetchItem, i).request.is_span == (gboolean) spans)
         g_array_append_val (self->items, g_array_index (asked, CfFetchItem, i));
   g_array_set_clear_func (asked, NULL);
+}
 
-  add_uid = cf_call_is_uid (call) && !cf_fetch_arguments_have (self, "UID");
-  if (add_uid) {
-    CfFetchItem uid = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, "UID") };
+/* UID first where UID FETCH did not ask for it. */
+static void
+fetch_add_uid (CfCommandCall *call, CfFetchArguments *self)
+{
+  CfFetchItem uid = { .row = cf_registry_lookup_item (CF_ITEM_FETCH, "UID") };
 
-    uid.request.struct_size = sizeof uid.request;
-    g_array_prepend_val (self->items, uid);
+  if (!cf_call_is_uid (call) || cf_fetch_arguments_have (self, "UID"))
+    return;
+  uid.request.struct_size = sizeof uid.request;
+  g_array_prepend_val (self->items, uid);
+}
+
+GArray *
+cf_fetch_items_read (CfCommandCall *call, GError **error)
+{
+  CfFetchArguments self = { .items = fetch_items_new () };
+  GArray *items = NULL;
+
+  if (cf_input_peek (cf_call_get_input (call)) != '(') {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Expected data items in parentheses");
+  } else if (fetch_parse_items (call, &self, error)) {
+    fetch_order_items (&self);
+    items = g_steal_pointer (&self.items);
   }
-  return TRUE;
+  cf_fetch_arguments_clear (&self);
+  return items;
 }
 
 /* ---- Modifiers ---- */
@@ -191,8 +216,7 @@ cf_fetch_arguments_parse (CfFetchArguments *self, CfCommandCall *call, GError **
   g_auto (CfMessageSet) set = { 0 };
   CfInputMark at_set;
 
-  self->items = g_array_new (FALSE, TRUE, sizeof (CfFetchItem));
-  g_array_set_clear_func (self->items, fetch_item_clear);
+  self->items = fetch_items_new ();
   if (!cf_input_space (input, error))
     return FALSE;
   at_set = cf_input_mark (input);
@@ -204,7 +228,9 @@ cf_fetch_arguments_parse (CfFetchArguments *self, CfCommandCall *call, GError **
   if (!cf_input_end (input, error) || !fetch_take_modifiers (call, self, at_set, error))
     return FALSE;
   fetch_resolve (call, self, &set);
-  return fetch_order_items (call, self, error);
+  fetch_order_items (self);
+  fetch_add_uid (call, self);
+  return TRUE;
 }
 
 void

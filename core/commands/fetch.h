@@ -40,6 +40,21 @@ void cf_fetch_arguments_clear (CfFetchArguments *arguments);
 /* Whether the item @name was asked for. */
 gboolean cf_fetch_arguments_have (const CfFetchArguments *arguments, const char *name);
 
+/* "(UID BODY.PEEK[HEADER])": an array of CfFetchItem, which the caller unrefs. NULL with CF_ERROR_BAD. */
+GArray *cf_fetch_items_read (CfCommandCall *call, GError **error);
+
+/* ---- cmd-fetch.c ---- */
+
+typedef struct _CfFetch CfFetch;
+
+/* FETCH of messages by UID, within another call. @items keeps a reference, @uids is copied. */
+CfFetch *cf_fetch_new (GArray *items, const CfUidSet *uids);
+/* A step: as a command's. It may end between responses, which then remain: what is up to get_told has been
+ * written, or has nothing to be written of. Meanwhile no EXPUNGE may be told. */
+CfRun cf_fetch_run (CfFetch *fetch, CfCommandCall *call, GError **error);
+guint32 cf_fetch_get_told (const CfFetch *fetch);
+void cf_fetch_free (CfFetch *fetch);
+
 /* ---- fetch-load.c ---- */
 
 /* Facts for the messages of @batch if the items need them, and for each message the first octets of what the

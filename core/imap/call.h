@@ -42,6 +42,9 @@ struct _CfCommandCall {
   gboolean wants_highest;     /* it was the first of that kind */
   gboolean ends_with_modseq;  /* messages were expunged: HIGHESTMODSEQ goes into the tagged OK */
 
+  gboolean is_push; /* it tells news (notify.h): no command, and no tag */
+  gboolean
+      tells_all; /* what is new in the selected mailbox, whether wanted from now on or not (NOTIFY SET) */
   gboolean has_numbers; /* of messages, though it is a UID command: no EXPUNGE may be told with it */
   char *no;             /* code and text of the tagged NO, in place of the error's; NULL: the error's */
 
@@ -53,7 +56,7 @@ struct _CfCommandCall {
   gboolean is_late;      /* answered with NO from outside while a call of the store blocked; see session.c */
 };
 
-/* Copies @tag, takes over @input. */
+/* Copies @tag (NULL: a push), takes over @input. */
 CfCommandCall *cf_call_new (CfSession *session, const CfCommand *command, const char *tag, CfInput *input);
 /* Gives back permits; NULL is allowed. */
 void cf_call_free (CfCommandCall *call);

@@ -61,6 +61,12 @@ cf_command_reader_new (const CfCommandReaderConfig *config, CfLiteralsFunc liter
   return reader;
 }
 
+gboolean
+cf_command_reader_is_between (const CfCommandReader *reader)
+{
+  return !reader->is_begun && reader->line == NULL && !reader->line_is_cut;
+}
+
 static void
 reader_drop_line (CfCommandReader *reader)
 {

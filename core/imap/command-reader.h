@@ -105,6 +105,8 @@ CfRead cf_command_reader_feed (CfCommandReader *reader, const void *data, gsize 
 CfRead cf_command_reader_read_line (CfCommandReader *reader, const void *data, gsize length, gsize max,
                                     gsize *out_consumed, char **out_line, GError **error);
 
+/* Nothing of the next command has been read. */
+gboolean cf_command_reader_is_between (const CfCommandReader *reader);
 /* After COMPLETE: the command, its cursor behind the name. The caller frees. */
 CfInput *cf_command_reader_steal_input (CfCommandReader *reader);
 /* Of the command that CONTINUE, COMPLETE or ERROR speaks of; valid until the next feed. NULL: it has none

@@ -37,6 +37,7 @@ static const struct {
   { "LIST", STYLE_NAMES },
   { "LSUB", STYLE_NAMES },
   { "STATUS", STYLE_NAMES },
+  { "NOTIFY", STYLE_NAMES },
   { "COPY", STYLE_NAMES },
   { "UID COPY", STYLE_NAMES },
   { "MOVE", STYLE_NAMES },

@@ -2,6 +2,7 @@
 #include "imap/selected.h"
 
 #include "imap/modseq.h"
+#include "imap/notify.h"
 #include "imap/output.h"
 #include "imap/search-result.h"
 
@@ -39,6 +40,7 @@ cf_selected_close (CfSession *session)
   g_clear_pointer (&session->mailbox, cf_mailbox_release);
   g_clear_pointer (&session->mailbox_name, g_free);
   cf_search_result_clear (session);
+  cf_notify_leave (session);
   session->read_only = FALSE;
   session->demote_at = 0;
 }
@@ -169,13 +171,35 @@ tell_changed (CfViewSink *sink, guint32 seq, const CfIndexRow *row)
   gboolean modseq = cf_session_tells_modseq (session);
 
   tell_flush_vanished ((TellSink *) sink);
-  tell_row (session, seq, row, modseq, modseq);
+  tell_row (session, seq, row, modseq || session->notify != NULL, modseq); /* RFC 5465, 5.1 */
   return !cf_session_is_output_full (session);
+}
+
+/* What the client wants to know, and what its own command has to tell it in any case. */
+static guint
+selected_get_news (CfSession *session, gboolean expunge)
+{
+  const CfCommandCall *call = session->call;
+  guint news = cf_notify_get_tellable (session);
+
+  if (call != NULL && call->tells_all)
+    news = CF_VIEW_ALL;
+  if (call != NULL && call->ends_with_modseq)
+    news |= CF_VIEW_EXPUNGED;
+  return expunge ? news : news & ~(guint) CF_VIEW_EXPUNGED;
+}
+
+gboolean
+cf_selected_may_have_news (CfSession *session)
+{
+  return cf_mailbox_is_beyond (session->mailbox, cf_view_get_modseq (session->view))
+         || cf_view_has_news (session->view, TRUE);
 }
 
 gboolean
 cf_selected_sync (CfSession *session, gboolean expunge)
 {
+  guint news = selected_get_news (session, expunge);
   g_autoptr (CfUidSet) vanished = cf_session_has_qresync (session) ? cf_uid_set_new () : NULL;
   TellSink sink = { { tell_expunged, tell_exists, tell_changed }, session, vanished };
   gboolean done;
@@ -183,15 +207,17 @@ cf_selected_sync (CfSession *session, gboolean expunge)
   if (cf_view_is_demoted (session->view))
     return TRUE;
   cf_selected_advance (session);
-  if (!session->read_only) {
+  guint32 bound = cf_view_get_bound (session->view);
+  if (!session->read_only && (news & CF_VIEW_ARRIVED) != 0) {
     guint32 end = cf_snapshot_get_uid_next (cf_view_get_snapshot (session->view));
 
     cf_view_add_recent (session->view, cf_mailbox_claim_recent (session->mailbox, end), end);
   }
   do {
-    done = cf_view_sync (session->view, expunge, &sink.sink);
+    done = cf_view_sync (session->view, news, &sink.sink);
     tell_flush_vanished (&sink);
   } while (!done && !cf_session_is_output_full (session));
+  cf_notify_arrived (session, cf_view_get_snapshot (session->view), bound, cf_view_get_bound (session->view));
   return done;
 }
 

@@ -33,6 +33,9 @@ void cf_selected_catch_up (CfSession *session, CfCommandCall *call);
  * output is full. */
 gboolean cf_selected_sync (CfSession *session, gboolean expunge);
 
+/* Is there something to tell, or may there be? Looks at nothing but numbers: a demoted view stays so. */
+gboolean cf_selected_may_have_news (CfSession *session);
+
 void cf_selected_demote (CfSession *session);
 gboolean cf_selected_is_demoted (CfSession *session);
 

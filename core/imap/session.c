@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "imap/modseq.h"
+#include "imap/notify.h"
 #include "imap/output.h"
 #include "imap/search-result.h"
 #include "imap/response.h"
@@ -104,7 +105,10 @@ session_arm (CfSession *session)
 {
   gint64 now = g_get_monotonic_time ();
   gint64 at = session->autologout_at;
+  gint64 retry_at = cf_notify_get_retry (session);
 
+  if (retry_at != 0)
+    at = MIN (at, retry_at);
   if (session->demote_at != 0)
     at = MIN (at, session->demote_at);
   if (session->call != NULL && session->call->wake_at != 0)
@@ -202,6 +206,7 @@ session_closed (CfConn *conn, gpointer data)
     cf_registry_run_hooks (&hook, NULL);
   }
   g_clear_pointer (&session->call, cf_call_free);
+  g_clear_pointer (&session->notify, cf_notify_free);
   cf_selected_close (session);
   for (guint slot = 0; session->data != NULL && slot < cf_registry_get_n_session_slots (); slot++)
     if (session->data[slot] != NULL)
@@ -355,6 +360,62 @@ session_start_tls (CfSession *session)
   return CF_RUN_DONE;
 }
 
+/* ---- Telling news without a command (notify.h) ---- */
+
+static gboolean
+session_has_input (CfSession *session)
+{
+  gsize length;
+
+  cf_conn_peek (session->conn, &length);
+  return length > 0;
+}
+
+/* A call to tell news, if there may be some and the client is not in the midst of a command. */
+static gboolean
+session_begin_push (CfSession *session)
+{
+  if (!cf_notify_has_news (session) || session->draining || !cf_command_reader_is_between (session->reader))
+    return FALSE;
+  session->call = cf_call_new (session, cf_registry_lookup_command ("NOTIFY"), NULL, cf_input_new (0));
+  session->call->is_push = TRUE;
+  return TRUE;
+}
+
+static void
+session_end_push (CfSession *session)
+{
+  cf_notify_pause (session);
+  g_clear_pointer (&session->call, cf_call_free);
+}
+
+/* The client has sent something: it is not kept waiting by news, unless it is owed the rest of a literal. */
+static void
+session_drop_push (CfSession *session)
+{
+  if (session->call == NULL || !session->call->is_push || !session_has_input (session)
+      || cf_output_is_open (session->output))
+    return;
+  session_end_push (session);
+  session->notify->look = TRUE;
+}
+
+/* News that could not be told are told later. */
+static CfRun
+session_finish_push (CfSession *session)
+{
+  const GError *error = session->call->error;
+
+  if (error != NULL) {
+    cf_session_log_error (session, "NOTIFY", error);
+    session->notify->retry_at = g_get_monotonic_time () + CF_NOTIFY_RETRY_US;
+  }
+  cf_modseq_finish (session, session->call);
+  session_end_push (session);
+  cf_session_flush (session);
+  return cf_session_leave_if_gone (session) ? CF_RUN_CLOSE : CF_RUN_MORE;
+}
+
 /* The command is over: pending updates, the tagged response, and what comes behind it. Updates can be more
  * than the output takes at once; the call then stays until they are told. */
 static CfRun
@@ -366,6 +427,9 @@ session_finish (CfSession *session)
      could be about the mailbox selected before. */
   gboolean tells = session->view != NULL && !ended->has_opened && ended->result != CF_RUN_CLOSE;
 
+  if (ended->is_push)
+    return session_finish_push (session);
+  cf_notify_pause (session);
   cf_modseq_settle (session, ended);
   if (tells && !cf_selected_sync (session, expunge)) {
     cf_session_flush (session);
@@ -374,6 +438,9 @@ session_finish (CfSession *session)
   cf_modseq_finish (session, ended);
 
   g_autoptr (CfCommandCall) call = g_steal_pointer (&session->call);
+  /* What may not be told with this command, or has nothing to do with the selected mailbox, follows it. */
+  if (session->notify != NULL)
+    session->notify->look = TRUE;
   if (call->error != NULL) {
     cf_session_log_error (session, call->command->name, call->error);
     cf_search_result_fail (call, call->error);
@@ -391,6 +458,16 @@ session_finish (CfSession *session)
   return call->start_tls ? session_start_tls (session) : CF_RUN_MORE;
 }
 
+/* Under NOTIFY news need not be about the selected mailbox, whose view is then left as it is. */
+static gboolean
+session_is_told_of_others (CfSession *session)
+{
+  const CfNotify *notify = session->notify;
+
+  return notify != NULL && cf_session_is_waiting_for_input (session) && notify->arrived == NULL
+         && (cf_notify_get_tellable (session) == 0 || !cf_selected_may_have_news (session));
+}
+
 /* Before a step in a selected session: makes the view whole and as fresh as the store told us. Commands that
  * do not look at the view go on without it when the store cannot be asked. */
 static CfRun
@@ -403,7 +480,8 @@ session_prepare (CfSession *session, GError **error)
 
   call->is_preparing = FALSE;
   if (session->view == NULL || (call->command->flags & CF_COMMAND_LAST) != 0 || call->goes_without
-      || !cf_selected_needs_refresh (session) || cf_selected_promote (session)) {
+      || session_is_told_of_others (session) || !cf_selected_needs_refresh (session)
+      || cf_selected_promote (session)) {
     cf_call_end_load (call);
     return CF_RUN_DONE;
   }
@@ -421,7 +499,13 @@ session_prepare (CfSession *session, GError **error)
 gboolean
 cf_session_is_waiting_for_input (CfSession *session)
 {
-  return session->call == NULL || (session->call->wants_line != 0 && session->call->line == NULL);
+  const CfCommandCall *call = session->call;
+
+  if (call == NULL)
+    return TRUE;
+  /* What IDLE tells can be a literal, too. */
+  return !cf_output_is_open (session->output)
+         && (call->is_push || (call->wants_line != 0 && call->line == NULL));
 }
 
 static CfRun
@@ -433,7 +517,7 @@ session_step (CfSession *session)
 
   cf_selected_follow_names (session);
   /* News that IDLE tells are not the client's activity. */
-  if (call->wants_line == 0)
+  if (call->wants_line == 0 && !call->is_push)
     cf_session_touch (session);
   if (call->is_finished)
     return session_finish (session);
@@ -461,15 +545,6 @@ session_step (CfSession *session)
 
 /* ---- The protocol ---- */
 
-static gboolean
-session_has_input (CfSession *session)
-{
-  gsize length;
-
-  cf_conn_peek (session->conn, &length);
-  return length > 0;
-}
-
 static CfRun
 session_timeout (CfSession *session)
 {
@@ -483,6 +558,10 @@ session_timeout (CfSession *session)
       return CF_RUN_ERROR;
     cf_session_bye (session, NULL, "Autologout; idle for too long");
     return CF_RUN_CLOSE;
+  }
+  if (session->notify != NULL && session->notify->retry_at != 0 && now >= session->notify->retry_at) {
+    session->notify->look = TRUE;
+    session->notify->retry_at = session->call == NULL ? 0 : now + CF_NOTIFY_RETRY_US;
   }
   if (session->demote_at != 0 && now >= session->demote_at) {
     cf_selected_demote (session);
@@ -537,14 +616,21 @@ session_turn (CfSession *session, guint reasons)
   if ((reasons & CF_WAKE_HANGUP) != 0 && session->identity.account == 0 && !session_has_input (session))
     return CF_RUN_CLOSE;
 
-  if (cf_session_is_waiting_for_input (session)) {
+  if (session->notify != NULL && (reasons & CF_WAKE_PUSH) != 0)
+    session->notify->look = TRUE;
+  session_drop_push (session);
+  if (session->call != NULL && session->call->is_push) {
+    if (reasons != 0 && (reasons & (CF_WAKE_PUSH | CF_WAKE_COMPLETION)) == 0
+        && !cf_call_has_slept (session->call))
+      return session_rest (session);
+  } else if (cf_session_is_waiting_for_input (session)) {
     if (cf_session_leave_if_gone (session))
       return CF_RUN_CLOSE;
     result = session_read (session);
-    if (result == CF_RUN_CLOSE)
+    if (result == CF_RUN_CLOSE || (session->call == NULL && result == CF_RUN_MORE))
       return result;
     if (session->call == NULL)
-      return result == CF_RUN_MORE ? CF_RUN_MORE : session_rest (session);
+      return session_begin_push (session) ? CF_RUN_MORE : session_rest (session);
     /* A command that reads lines is also run for news and for its timer, and for nothing else. */
     if (cf_session_is_waiting_for_input (session) && (reasons & (CF_WAKE_PUSH | CF_WAKE_COMPLETION)) == 0
         && !cf_call_has_slept (session->call))

@@ -17,6 +17,9 @@
 
 G_BEGIN_DECLS
 
+/* See notify.h. */
+typedef struct _CfNotify CfNotify;
+
 /* See modseq.h. */
 typedef struct {
   gboolean condstore; /* the client is CONDSTORE-aware */
@@ -46,6 +49,7 @@ struct _CfSession {
   guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
   CfModseqState modseq;
+  CfNotify *notify; /* NULL: NOTIFY has not been used */
   CfUidSet *saved; /* "$" (search-result.h); NULL: empty */
 
   gint64 autologout_at;  /* monotonic microseconds */

@@ -108,6 +108,17 @@ cf_mailbox_is_stale (CfMailbox *mailbox)
   return stale;
 }
 
+gboolean
+cf_mailbox_is_beyond (CfMailbox *mailbox, guint64 modseq)
+{
+  gboolean beyond;
+
+  g_mutex_lock (&mailbox->lock);
+  beyond = mailbox->is_stale || mailbox->known_modseq > modseq;
+  g_mutex_unlock (&mailbox->lock);
+  return beyond;
+}
+
 void
 cf_mailbox_set_stale (CfMailbox *mailbox)
 {

@@ -69,6 +69,8 @@ CfSnapshot *cf_mailbox_ref_snapshot (CfMailbox *mailbox);
 /* The store may have more than the snapshot: a commit's outcome is unknown, or another process wrote. Refresh
  * before the next use. Also TRUE when there is no snapshot. */
 gboolean cf_mailbox_is_stale (CfMailbox *mailbox);
+/* Does it have more than a view that was advanced to @modseq? Also TRUE when the store may. */
+gboolean cf_mailbox_is_beyond (CfMailbox *mailbox, guint64 modseq);
 /* Makes it so, and wakes the watchers (CF_WAKE_PUSH), the first of which refreshes. */
 void cf_mailbox_set_stale (CfMailbox *mailbox);
 

@@ -403,7 +403,7 @@ cf_view_advance (CfView *view, CfSnapshot *snapshot)
 {
   static const CfSnapshotDiffFuncs funcs = { view_news_expunged, view_news_changed, NULL };
   g_autoptr (CfUidSet) expunged = NULL, changed = NULL;
-  guint64 before = view->snapshot != NULL ? cf_snapshot_get_highest_modseq (view->snapshot) : view->modseq;
+  guint64 before = cf_view_get_modseq (view);
   ViewNews news;
 
   if (view->snapshot == snapshot || cf_snapshot_get_highest_modseq (snapshot) < before)
@@ -469,17 +469,31 @@ view_sync_dirty (CfView *view, CfViewSink *sink)
   return go_on;
 }
 
+guint32
+cf_view_get_bound (const CfView *view)
+{
+  return view->bound;
+}
+
+guint64
+cf_view_get_modseq (const CfView *view)
+{
+  return view->snapshot != NULL ? cf_snapshot_get_highest_modseq (view->snapshot) : view->modseq;
+}
+
 gboolean
-cf_view_sync (CfView *view, gboolean allow_expunge, CfViewSink *sink)
+cf_view_sync (CfView *view, guint news, CfViewSink *sink)
 {
   g_return_val_if_fail (view->snapshot != NULL, TRUE);
 
-  if (allow_expunge && view->ghosts != NULL && !view_sync_ghosts (view, sink))
+  if ((news & CF_VIEW_EXPUNGED) != 0 && view->ghosts != NULL && !view_sync_ghosts (view, sink))
     return FALSE;
-  if (!view_sync_arrivals (view, sink))
+  if ((news & CF_VIEW_ARRIVED) != 0 && !view_sync_arrivals (view, sink))
     return FALSE;
-  if (view->dirty != NULL && !view_sync_dirty (view, sink))
+  if ((news & CF_VIEW_CHANGED) != 0 && view->dirty != NULL && !view_sync_dirty (view, sink))
     return FALSE;
+  if (cf_view_has_news (view, FALSE))
+    return TRUE; /* what is withheld may be older than all that was told */
 
   view->told_modseq = cf_snapshot_get_highest_modseq (view->snapshot);
   for (guint i = 0; i < view_n_ghosts (view); i++)

@@ -87,10 +87,21 @@ struct _CfViewSink {
   gboolean (*changed) (CfViewSink *sink, guint32 seq, const CfIndexRow *row);
 };
 
-/* Tells what may be told now, expunges first, if allowed, then arrivals, then changes. What has been told is
- * the client's state from then on. FALSE: the sink stopped it; call again. The view must not be demoted
- * (nothing is told: advance it first). */
-gboolean cf_view_sync (CfView *view, gboolean allow_expunge, CfViewSink *sink);
+typedef enum {
+  CF_VIEW_EXPUNGED = 1 << 0,
+  CF_VIEW_ARRIVED = 1 << 1,
+  CF_VIEW_CHANGED = 1 << 2,
+  CF_VIEW_ALL = 7,
+} CfViewNews;
+
+/* Tells what may be told now, of @news (CfViewNews): expunges first, then arrivals, then changes. What has
+ * been told is the client's state from then on; the rest waits. FALSE: the sink stopped it; call again. The
+ * view must not be demoted (nothing is told: advance it first). */
+gboolean cf_view_sync (CfView *view, guint news, CfViewSink *sink);
+/* UIDs below are announced: those of messages that arrive are not below. */
+guint32 cf_view_get_bound (const CfView *view);
+/* Up to which the view has been advanced. */
+guint64 cf_view_get_modseq (const CfView *view);
 
 /* UIDs in the view whose flags have changed and were not told. NULL: none. The caller frees. */
 CfUidSet *cf_view_dup_dirty (const CfView *view);

@@ -10,6 +10,7 @@
  * first, cancel wakes the next.
  */
 #include "mailbox/write-queue.h"
+#include "mailbox/hub.h"
 #include "mailbox/mailbox-private.h"
 
 #include <string.h>
@@ -576,15 +577,79 @@ batch_mark_done (CfWriteQueueBatch *batch)
   return next;
 }
 
+/* ---- News for those who watch other mailboxes ---- */
+
+/* What @op has done to the mailbox (0) and the destination (1). Before its result is handed on. */
+static void
+batch_gather_news (const CfWriteOp *op, const CfWriteResult *result, guint news[2])
+{
+  if (result->error != NULL)
+    return;
+  switch (op->kind) {
+  case CF_WRITE_APPEND:
+    news[0] |= CF_NEWS_ARRIVED;
+    break;
+  case CF_WRITE_STORE:
+    news[0] |= CF_NEWS_FLAGS;
+    break;
+  case CF_WRITE_EXPUNGE:
+    news[0] |= result->expunged != NULL ? CF_NEWS_EXPUNGED : 0;
+    break;
+  case CF_WRITE_MOVE:
+    news[0] |= result->copied_from != NULL ? CF_NEWS_EXPUNGED : 0;
+    news[1] |= result->copied_to != NULL ? CF_NEWS_ARRIVED : 0;
+    break;
+  case CF_WRITE_COPY:
+    news[1] |= result->copied_to != NULL ? CF_NEWS_ARRIVED : 0;
+    break;
+  case CF_WRITE_ANNOTATE:
+    break;
+  }
+}
+
+/* @refs: the sessions of the batch. If it is one alone, it knows; of several each is to hear of the others.
+ */
+static void
+batch_note (const CfWriteQueueBatch *batch, const guint news[2], const GArray *refs)
+{
+  const CfConnRef *ref = (const CfConnRef *) refs->data;
+  CfMailboxId destination = cf_write_batch_get_destination (batch->batch);
+  CfConnRef except = refs->len > 0 && ref[0] == ref[refs->len - 1] ? ref[0] : 0;
+
+  cf_hub_note (batch->mailbox->account, batch->mailbox->id, news[0], except);
+  if (destination != 0)
+    cf_hub_note (batch->mailbox->account, destination, news[1], except);
+}
+
+static void
+batch_count_news (const CfWriteQueueBatch *batch, guint news[2])
+{
+  for (guint i = 0; i < cf_write_batch_get_n_ops (batch->batch); i++)
+    batch_gather_news (cf_write_batch_get_op (batch->batch, i), cf_write_batch_get_result (batch->batch, i),
+                       news);
+}
+
+/* Whether a commit that failed so may be stored all the same. */
+static gboolean
+failure_is_unknown (const GError *failure)
+{
+  return !g_error_matches (failure, CF_ERROR, CF_ERROR_UNAVAILABLE)
+         && !g_error_matches (failure, CF_ERROR, CF_ERROR_LIMIT)
+         && !g_error_matches (failure, CF_ERROR, CF_ERROR_NONEXISTENT);
+}
+
 void
 cf_write_queue_finish (CfWriteQueueBatch *batch, const GError *failure, CfConnRef self)
 {
+  guint news[2] = { 0 };
   g_autoptr (GArray) refs = batch_copy_refs (batch);
   CfConnRef next;
 
   if (failure != NULL) {
     batch_fail (batch, failure);
+    news[0] = news[1] = failure_is_unknown (failure) ? CF_NEWS_ALL : 0;
   } else {
+    batch_count_news (batch, news);
     batch_distribute (batch);
     batch_publish_source (batch, refs);
     if (batch->destination != NULL && batch_has_lost_destination (batch))
@@ -595,6 +660,7 @@ cf_write_queue_finish (CfWriteQueueBatch *batch, const GError *failure, CfConnRe
       batch_note_destination (batch);
   }
 
+  batch_note (batch, news, refs);
   next = batch_mark_done (batch);
   for (guint i = 0; i < refs->len; i++)
     if (g_array_index (refs, CfConnRef, i) != self)

@@ -5,6 +5,7 @@
  */
 #include "store/service.h"
 
+#include "mailbox/hub.h"
 #include "mailbox/mailbox.h"
 #include "mime/facts-cache.h"
 #include "store/names.h"
@@ -93,6 +94,7 @@ service_changed_elsewhere (CfAccountId account, CfMailboxId mailbox, guint64 mod
     cf_names_forget_account (account);
   }
   cf_mailbox_changed_elsewhere (account, mailbox, modseq);
+  cf_hub_note_elsewhere (account, mailbox);
 }
 
 gboolean

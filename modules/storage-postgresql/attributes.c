@@ -69,5 +69,10 @@ slot_attribute_set (CfStoreConn *conn, const CfCall *call, const CfAttributeTarg
     params_element_bytea (params, attributes[i]->value);
   params_array_end (params);
   pg_send (conn->pg, STATEMENT_ATTRIBUTE_SET, NULL, NULL);
-  return pg_run (conn->pg, error);
+  if (!pg_run (conn->pg, error))
+    return FALSE;
+  /* Subscriptions are among the account's. */
+  if (target->mailbox == 0)
+    watch_publish (conn->store, target->account, 0, 0);
+  return TRUE;
 }

@@ -140,7 +140,9 @@ slot_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   pg_send (conn->pg, STATEMENT_MAILBOX_CREATE, mailbox_report_new, &report);
   if (!pg_run (conn->pg, error))
     return FALSE;
-  if (!report.found)
+  if (report.found)
+    watch_publish (conn->store, account, 0, 0);
+  else
     g_propagate_error (error, errors_new_outcome ("ALREADYEXISTS"));
   return report.found;
 }
@@ -189,5 +191,6 @@ slot_mailbox_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   if (!pg_run (conn->pg, error))
     return FALSE;
   watch_publish (conn->store, account, mailbox, 0);
+  watch_publish (conn->store, account, 0, 0);
   return TRUE;
 }

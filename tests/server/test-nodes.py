@@ -245,6 +245,63 @@ class Nodes:
             status = [client.ok('STATUS INBOX (UIDVALIDITY MESSAGES)').lines(b'STATUS') for client in (one, two)]
         assert status[0] == status[1] and b'MESSAGES 1' in status[0][0], status
 
+    # ---- NOTIFY ----
+
+    @staticmethod
+    def wait_for(client, pattern):
+        """Reads until a response matches: what happened elsewhere may be told more than once."""
+        while True:
+            response = client.read()
+            assert response is not None, pattern
+            if re.match(pattern, response.line):
+                return
+
+    def notify(self):
+        """News of other mailboxes, of names and of subscriptions reach those who watch at another node."""
+        here, there = self.account('watching')
+        here.ok('CREATE box')
+        there.ok('NOTIFY SET (personal (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))')
+        self.append(here, 'box')
+        self.wait_for(there, rb'\* STATUS box \(MESSAGES 1 UIDNEXT 2 UIDVALIDITY ')
+        here.ok('SELECT box')
+        here.ok('STORE 1 +FLAGS.SILENT (\\Seen)')
+        self.wait_for(there, rb'\* STATUS box \(.*UNSEEN 0')
+        here.ok('CREATE one/two')
+        self.wait_for(there, rb'\* LIST \(\\HasNoChildren\) "/" "one/two"')
+        here.ok('RENAME one three')
+        self.wait_for(there, rb'\* LIST \(\\HasChildren\) "/" "three" \("OLDNAME" \("one"\)\)')
+        here.ok('SUBSCRIBE three')
+        self.wait_for(there, rb'\* LIST \(\\HasChildren \\Subscribed\) "/" "three"')
+        here.ok('DELETE three/two')
+        self.wait_for(there, rb'\* LIST \(\\NonExistent \\HasNoChildren\) "/" "three/two"')
+        there.ok('CREATE mine')
+        self.append(here, 'mine')
+        self.wait_for(there, rb'\* STATUS mine \(MESSAGES 1 UIDNEXT 2 UIDVALIDITY ')
+        there.ok('NOOP')
+
+    def notify_selected(self):
+        here, there = self.account('watching-2')
+        there.ok('SELECT INBOX')
+        there.ok('NOTIFY SET (selected (MessageNew (UID BODY.PEEK[TEXT]) MessageExpunge))')
+        self.append(here)
+        self.wait_for(there, rb'\* 1 EXISTS')
+        self.wait_for(there, rb'\* 1 FETCH \(UID 1 BODY\[TEXT\] \{6\}\r\nText')
+
+    def notify_cut(self):
+        """What happened while notifications did not arrive is told when they do again."""
+        here, there = self.account('watching-3')
+        here.ok('CREATE box')
+        there.ok('NOTIFY SET (personal (MessageNew MessageExpunge MailboxName))')
+        self.proxy.refused.add('watch')
+        self.proxy.cut('watch')
+        tap.wait_until(lambda: 'watch' not in self.proxy.roles(), 'it is cut')
+        self.append(here, 'box')
+        here.ok('CREATE new')
+        time.sleep(0.5)
+        self.proxy.refused.discard('watch')
+        self.wait_for(there, rb'\* LIST \(\\HasNoChildren\) "/" "new"')
+        self.wait_for(there, rb'\* STATUS box \(MESSAGES 1 ')
+
     # ---- Broken connections ----
 
     def idle_asks_again(self):
@@ -324,7 +381,8 @@ def cases(nodes):
     for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted',
                  'disabled', 'disabled_without_daemon', 'deleted_without_daemon', 'disabled_unheard', 'disabled_in_sql',
                  'passwords', 'commands_without_daemon', 'restored',
-                 'idle_asks_again', 'cut', 'lost', 'workers_cut', 'log_is_clean'):
+                 'notify', 'notify_selected', 'notify_cut', 'idle_asks_again', 'cut', 'lost', 'workers_cut',
+                 'log_is_clean'):
         yield name.replace('_', '-'), getattr(nodes, name)
 
 
