@@ -73,6 +73,9 @@ def check(build, backend, arguments):
         for line in process.stdout:
             print(f'# {line}', end='', flush=True)
         status = process.wait()
+        if status != 0:
+            for server in servers:
+                print(''.join(f'# {line}\n' for line in server.log().splitlines()[-40:]))
         errors = [line for server in servers for line in server.errors()]
         assert status == 0, f'the checker ended with status {status}'
         assert not errors, '\n'.join(errors[:20])
