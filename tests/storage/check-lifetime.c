@@ -148,6 +148,22 @@ make_copy (Kit *kit, const char *path)
   return TRUE;
 }
 
+/* A store may answer that others take its backups: then there is nothing to check. */
+static gboolean
+backup_is_elsewhere (Kit *kit)
+{
+  g_autofree char *directory = g_dir_make_tmp ("coffer-backup-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (directory != NULL ? directory : "", "copy", NULL);
+  g_autoptr (GError) error = NULL;
+  gboolean elsewhere = directory != NULL
+                       && !kit->slots->backup (kit->conn, kit_call (kit), path, go_on, NULL, &error)
+                       && g_error_matches (error, CF_ERROR, CF_ERROR_NOT_SUPPORTED);
+
+  if (directory != NULL)
+    remove_directory (directory);
+  return elsewhere;
+}
+
 static void
 check_backup (Kit *kit)
 {
@@ -162,7 +178,8 @@ check_backup (Kit *kit)
   CfWriteOp op;
 
   if (kit_get_backup_key (kit) == NULL) {
-    kit_skip (kit, "--backup-key=KEY was not given");
+    if (!backup_is_elsewhere (kit))
+      kit_skip (kit, "--backup-key=KEY was not given");
     return;
   }
   KIT_TRY (kit_inbox_new (kit, &inbox) && kit_append_many (kit, &inbox, 2)
