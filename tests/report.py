@@ -21,6 +21,8 @@ from pathlib import Path
 CASE = re.compile(r'^(?P<indent> *)(?P<outcome>ok|not ok)\b(?: *\d+)?(?: - | )?(?P<name>[^#]*)'
                   r'(?:# *(?P<directive>SKIP|TODO)\b *(?P<reason>.*))?', re.I)
 
+REMARKS = 40  # lines of a program that failed; enough for a traceback and some figures
+
 
 def tap_cases(text):
     """(name, 'passed' | 'failed' | 'skipped') of each case; the line that sums up a subtest is not a case."""
@@ -54,6 +56,11 @@ def program_cases(entry):
     return cases
 
 
+def remarks(entry):
+    """The last of what a program says beside its cases, which meson test does not print."""
+    return [line for line in (entry.get('stdout') or '').splitlines() if line.lstrip().startswith('#')][-REMARKS:]
+
+
 def read_log(path):
     """Its entries; a log that cannot be read has none, which does not go unnoticed."""
     try:
@@ -81,13 +88,16 @@ def main():
     skipped_is = 'failed' if os.environ.get('CI') == 'true' else 'skipped'
     count = {'passed': 0, 'failed': 0, 'skipped': 0}
     for entry in (entry for log in options.logs for entry in read_log(log)):
-        for name, outcome in program_cases(entry):
+        cases = list(program_cases(entry))
+        for name, outcome in cases:
             note = outcome
             if outcome == 'skipped':
                 outcome = skipped_is
             count[outcome] += 1
             if note != 'passed':
                 print(f'{note}: {name}')
+        if any(outcome == 'failed' for _, outcome in cases):
+            print(*remarks(entry), sep='\n')
     for about, text in (case for folder in options.reports for case in report_cases(folder)):
         count['failed'] += 1
         print(f'{text}\nfailed: {about}')
