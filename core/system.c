@@ -82,20 +82,41 @@ cf_system_end_by (gint64 at)
 /* ---- Memory ---- */
 
 /* Trimming stops allocations for some milliseconds, so it must be worth the while. */
-#define TRIM_MIN ((gsize) 16 * 1024 * 1024)
+#define TRIM_MIN ((gsize) 4 * 1024 * 1024)
+
+/* Unused is what is resident without a file behind it, less what is used. What the allocator calls free would
+ * not do: it counts what a trim has given back for ever after, whether it was touched again or not. */
+void
+cf_system_measure_memory (gsize *out_used, gsize *out_unused)
+{
+  *out_used = *out_unused = 0;
+#ifdef __GLIBC__
+  struct mallinfo2 info = mallinfo2 ();
+  g_autofree char *text = NULL;
+  gsize resident, shared, anonymous;
+
+  if (!g_file_get_contents ("/proc/self/statm", &text, NULL, NULL)
+      || sscanf (text, "%*u %zu %zu", &resident, &shared) != 2)
+    return;
+  anonymous = (resident - shared) * (gsize) sysconf (_SC_PAGESIZE);
+  *out_used = info.uordblks + info.hblkhd;
+  *out_unused = anonymous > *out_used ? anonymous - *out_used : 0;
+#endif
+}
 
 void
 cf_system_trim_memory (void)
 {
 #ifdef __GLIBC__
-  static gsize trimmed; /* octets that are free and with the system, at most */
-  gsize unused = mallinfo2 ().fordblks;
+  static gsize left; /* by the last trim, at least: stacks, and parts of pages */
+  gsize used, unused;
 
-  trimmed = MIN (trimmed, unused);
-  if (unused - trimmed < TRIM_MIN)
+  cf_system_measure_memory (&used, &unused);
+  left = MIN (left, unused);
+  if (unused - left < TRIM_MIN)
     return;
   malloc_trim (0);
-  trimmed = unused;
+  cf_system_measure_memory (&used, &left);
 #endif
 }
 

@@ -18,6 +18,10 @@ void cf_system_open_standard_files (void);
  * store does not return, no thread can be told to stop. Called again it only changes the time. Any thread. */
 void cf_system_end_by (gint64 at);
 
+/* Octets that the allocator has given to the program, and octets of memory beyond these that nobody uses and that
+ * the system has not got back. Both 0 where that cannot be known. Any thread. */
+void cf_system_measure_memory (gsize *out_used, gsize *out_unused);
+
 /* Gives memory that was freed back to the system, if that is much since the last call: after a rush of
  * clients the allocator would keep it for ever. To be called now and then, by one thread. */
 void cf_system_trim_memory (void);

@@ -125,6 +125,8 @@ const CtlCommand ctl_commands[] = {
     "  octets_in, octets_out of the protocols, without TLS's own\n"
     "  store_calls           calls of the message store\n"
     "  store_available       1, or 0 while the message store does not answer\n"
+    "  memory_used           octets that were allocated and not freed\n"
+    "  memory_unused         octets that were freed and that the system has not got back\n"
     "  modules               that are loaded" },
   { "config reload", "", 0, CTL_OPT_SERVER, ctl_config_reload,
     "Have the running server read its configuration again",

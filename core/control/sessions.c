@@ -10,6 +10,7 @@
 #include "imap/login-limit.h"
 #include "module/registry.h"
 #include "store/login-audit.h"
+#include "system.h"
 
 /* Not a session: another cofferctl's connection that acts for no account. */
 static gboolean
@@ -148,7 +149,9 @@ cf_control_stats (CfControl *control, char **args, GError **error)
   CfTallyCounters logins;
   CfLoginQueueCounters notes;
   CfNetCounters net;
+  gsize used, unused;
 
+  cf_system_measure_memory (&used, &unused);
   cf_net_get_counters (cf_conn_get_net (control->conn), &net);
   cf_login_limit_get_counters (&logins);
   cf_login_audit_get_counters (&notes);
@@ -167,6 +170,8 @@ cf_control_stats (CfControl *control, char **args, GError **error)
   reply_number (control, "octets_out", net.bytes_out);
   reply_number (control, "store_calls", cf_store_service_get_n_calls ());
   reply_number (control, "store_available", cf_store_service_is_away () ? 0 : 1);
+  reply_number (control, "memory_used", used);
+  reply_number (control, "memory_unused", unused);
   reply_number (control, "modules", cf_registry_get_n_modules ());
   return TRUE;
 }

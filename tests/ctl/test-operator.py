@@ -164,6 +164,7 @@ class Operator:
         tap.wait_until(lambda: self.who() == {}, 'all are gone')
         before = self.stats()
         assert before['store_available'] == 1 and before['modules'] == 3, before
+        assert before['memory_used'] > 100000, before
         with self.server.client('ann') as ann:
             ann.ok('SELECT INBOX')
             after = self.stats()

@@ -9,7 +9,8 @@
 
 typedef struct {
   int seconds;
-  guint64 pss; /* KB */
+  guint64 dirty; /* KB: private and written to. What files are mapped counts for less or more by who else maps
+                    them */
 } Sample;
 
 static GArray *samples;
@@ -28,16 +29,16 @@ memory_take (int pid, int seconds)
   g_autofree char *path = g_strdup_printf ("/proc/%d/smaps_rollup", pid);
   g_autofree char *text = NULL;
   Sample sample = { seconds };
-  guint64 clean, dirty;
+  guint64 pss;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL) || !find_number (text, "\nPss:", &sample.pss)
-      || !find_number (text, "\nPrivate_Clean:", &clean) || !find_number (text, "\nPrivate_Dirty:", &dirty))
+  if (!g_file_get_contents (path, &text, NULL, NULL) || !find_number (text, "\nPss:", &pss)
+      || !find_number (text, "\nPrivate_Dirty:", &sample.dirty))
     return FALSE;
   if (samples == NULL)
     samples = g_array_new (FALSE, FALSE, sizeof (Sample));
   g_array_append_val (samples, sample);
-  g_print ("%6d s  daemon: Pss %" G_GUINT64_FORMAT " KB, private %" G_GUINT64_FORMAT " KB\n", seconds,
-           sample.pss, clean + dirty);
+  g_print ("%6d s  daemon: Pss %" G_GUINT64_FORMAT " KB, private %" G_GUINT64_FORMAT " KB\n", seconds, pss,
+           sample.dirty);
   return TRUE;
 }
 
@@ -59,7 +60,7 @@ median (int from, int to)
     const Sample *sample = &g_array_index (samples, Sample, i);
 
     if (sample->seconds >= from && sample->seconds <= to)
-      g_array_append_val (numbers, sample->pss);
+      g_array_append_val (numbers, sample->dirty);
   }
   g_array_sort (numbers, compare_numbers);
   return numbers->len > 0 ? g_array_index (numbers, guint64, numbers->len / 2) : 0;

@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-/* Prints and remembers what process @pid uses now, @seconds after the beginning. FALSE: it cannot be read. */
+/* Prints and remembers what process @pid uses now, and has to itself, @seconds after the beginning. FALSE: it cannot be read. */
 gboolean memory_take (int pid, int seconds);
 
 /* In the end: FALSE if the median of the last ten minutes is above what it was after the first ten, by more
