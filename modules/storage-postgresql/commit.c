@@ -6,9 +6,6 @@
  */
 #include "store.h"
 
-/* Ties between transactions that PostgreSQL breaks are rare, as locks have an order; nobody is to see one. */
-#define ATTEMPTS 4
-
 /* An outcome as coffer.commit_batch() returned it. */
 typedef struct {
   char *kind;
@@ -266,8 +263,9 @@ commit_send_report (Commit *commit, guint which, CfMailboxId mailbox)
 }
 
 static gboolean
-commit_try (Commit *commit, const CfCall *call, GError **error)
+commit_try (gpointer data, const CfCall *call, GError **error)
 {
+  Commit *commit = data;
   CfMailboxId source = cf_write_batch_get_mailbox (commit->batch);
   CfMailboxId destination = cf_write_batch_get_destination (commit->batch);
 
@@ -306,20 +304,12 @@ slot_commit (CfStoreConn *conn, const CfCall *call, CfWriteBatch *batch, GError 
   Commit commit = { .conn = conn, .batch = batch, .n_ops = cf_write_batch_get_n_ops (batch) };
   g_autofree CfContentId *contents = g_new0 (CfContentId, commit.n_ops + 1);
   g_autoptr (GArray) outcomes = g_array_new (FALSE, FALSE, sizeof (Outcome));
-  gboolean ok = FALSE;
 
   g_array_set_clear_func (outcomes, outcome_clear);
   commit.contents = contents;
   commit.outcomes = outcomes;
-  for (guint attempt = 1; !ok; attempt++) {
-    g_autoptr (GError) failure = NULL;
-
-    ok = commit_try (&commit, call, &failure);
-    if (!ok && (attempt == ATTEMPTS || !pg_may_retry (conn->pg))) {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
-  }
+  if (!pg_try (conn->pg, commit_try, &commit, call, error))
+    return FALSE;
   commit_publish (&commit);
   return TRUE;
 }

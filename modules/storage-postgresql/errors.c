@@ -33,6 +33,12 @@ static const ErrorRow error_rows[] = {
   { "", CF_ERROR_SERVERBUG, "The store contradicts itself", FALSE },
 };
 
+char *
+errors_dup_message (PGconn *handle)
+{
+  return g_strdelimit (g_strstrip (g_strdup (PQerrorMessage (handle))), "\n\t", ' ');
+}
+
 gboolean
 errors_set_from_result (const PGresult *result, GError **error)
 {
@@ -55,10 +61,19 @@ errors_set_from_result (const PGresult *result, GError **error)
   return row->retry;
 }
 
+gboolean
+errors_is_schema_missing (const PGresult *result)
+{
+  const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
+
+  /* No such schema, no such function. */
+  return g_strcmp0 (state, "3F000") == 0 || g_strcmp0 (state, "42883") == 0;
+}
+
 void
 errors_set_from_connection (PGconn *handle, GError **error)
 {
-  g_autofree char *message = g_strdelimit (g_strstrip (g_strdup (PQerrorMessage (handle))), "\n", ' ');
+  g_autofree char *message = errors_dup_message (handle);
 
   g_message ("storage-postgresql: %s", message);
   g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is not available");

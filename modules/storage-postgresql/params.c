@@ -12,7 +12,7 @@ params_new (void)
 {
   Params *params = g_new0 (Params, 1);
 
-  params->octets = g_byte_array_new ();
+  params->octets = g_byte_array_sized_new (256); /* so that its data are not NULL while it is empty */
   return params;
 }
 
@@ -95,9 +95,10 @@ put_multirange (Params *params, const CfUidSet *uids)
 static void
 add (Params *params, gconstpointer borrowed, gsize length)
 {
-  guint i = params->n++;
+  guint i = params->n;
 
   g_return_if_fail (i < PARAMS_MAX);
+  params->n++;
   params->borrowed[i] = borrowed;
   params->offsets[i] = params->octets->len;
   params->lengths[i] = (int) length;
@@ -180,9 +181,10 @@ params_multirange (Params *params, const CfUidSet *uids)
   put_multirange (params, uids);
 }
 
-/* ---- Arrays: number of dimensions, whether there are NULLs, type; size and lower bound; elements --------
- */
+/* ---- Arrays ------------------------------------------------------------------------------------------ */
 
+/* Number of dimensions, whether there are NULLs, type; size and lower bound; elements. Here is where two of
+ * them are. */
 #define ARRAY_NULLS 4
 #define ARRAY_SIZE  12
 

@@ -6,7 +6,9 @@
  */
 #include "pg.h"
 
+#include "dsn.h"
 #include "errors.h"
+#include "ids.h"
 
 #include <poll.h>
 #include <string.h>
@@ -15,8 +17,8 @@
 #define SLACK_US (G_USEC_PER_SEC / 2)
 /* What is queued is sent when it has become this much. */
 #define FLUSH_SIZE 65536
-/* ids in a block of coffer.id_block */
-#define ID_BLOCK 1024
+/* How often pg_try() tries. Locks have an order, so ties are rare; nobody is to see one. */
+#define ATTEMPTS 4
 
 typedef enum {
   PENDING_PREPARE,
@@ -30,10 +32,6 @@ typedef struct {
   PgRowFunc func;
   gpointer data;
 } Pending;
-
-typedef struct {
-  guint64 next, end;
-} IdBlock;
 
 struct _Pg {
   char *dsn;
@@ -53,7 +51,7 @@ struct _Pg {
   gboolean keep;   /* lost means lost */
   GError *failure; /* the first; PostgreSQL has taken everything back, unless it is UNKNOWN */
 
-  GArray *blocks;      /* IdBlock: ids to be given out */
+  Ids *ids;
   char *keywords_text; /* the keyword column decoded last, as neighbours mostly carry the same */
   CfKeywords *keywords;
 };
@@ -69,14 +67,23 @@ pg_fail (Pg *pg, GError *error)
     g_error_free (error);
 }
 
+static gboolean
+pg_is_writing (const Pg *pg)
+{
+  return pg->mode == PG_WRITE || pg->mode == PG_WRITE_LAX;
+}
+
 /* The connection is of no use any more. A write that was on its way may have been carried out. */
 static void
 pg_lose (Pg *pg, const char *why)
 {
-  gboolean unknown = pg->sent && (pg->mode == PG_WRITE || pg->mode == PG_WRITE_LAX);
+  gboolean unknown = pg->sent && pg_is_writing (pg);
 
-  if (pg->handle != NULL)
-    g_message ("storage-postgresql: %s: %s", why, g_strchomp (PQerrorMessage (pg->handle)));
+  if (pg->handle != NULL) {
+    g_autofree char *message = errors_dup_message (pg->handle);
+
+    g_message ("storage-postgresql: %s: %s", why, message);
+  }
   if (unknown && pg->failure == NULL)
     pg_fail (pg, g_error_new_literal (CF_ERROR, CF_ERROR_UNKNOWN,
                                       "The store did not say whether the change was made"));
@@ -136,87 +143,45 @@ pg_get_result (Pg *pg)
 
 /* ---- Ids --------------------------------------------------------------------------------------------- */
 
-static void
-pg_add_block (Pg *pg, guint64 first)
-{
-  IdBlock block = { first, first + ID_BLOCK };
-
-  g_array_append_val (pg->blocks, block);
-}
-
-static guint64
-pg_count_ids (Pg *pg)
-{
-  guint64 n = 0;
-
-  for (guint i = 0; i < pg->blocks->len; i++)
-    n += g_array_index (pg->blocks, IdBlock, i).end - g_array_index (pg->blocks, IdBlock, i).next;
-  return n;
-}
-
 static gboolean
 pg_take_block (const Row *row, gpointer data, GError **error)
 {
-  pg_add_block (data, (guint64) row_int (row, 0));
+  ids_add_block (((Pg *) data)->ids, (guint64) row_int (row, 0));
   return TRUE;
 }
 
+/* Queues a question for one block, or as many as @n ids need. */
 static void
 pg_ask_for_ids (Pg *pg, guint64 n)
 {
-  params_int4 (pg_params (pg), (gint32) (n / ID_BLOCK + 1));
+  params_int4 (pg_params (pg), (gint32) (n / IDS_BLOCK + 1));
   pg_send (pg, STATEMENT_ID_BLOCKS, pg_take_block, pg);
 }
 
 guint64
 pg_new_id (Pg *pg)
 {
-  IdBlock *block = &g_array_index (pg->blocks, IdBlock, 0);
-  guint64 id;
-
-  g_return_val_if_fail (pg->blocks->len > 0, 0);
-  id = block->next++;
-  if (block->next == block->end)
-    g_array_remove_index (pg->blocks, 0);
-  return id;
+  return ids_take (pg->ids);
 }
 
 void
 pg_forget_ids (Pg *pg)
 {
-  g_array_set_size (pg->blocks, 0);
+  ids_forget (pg->ids);
 }
 
 /* ---- Connecting -------------------------------------------------------------------------------------- */
-
-static void
-pg_take_notice (void *data, const PGresult *result)
-{
-  const char *severity = PQresultErrorField (result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-  if (g_strcmp0 (severity, "WARNING") == 0)
-    g_message ("storage-postgresql: %s", PQresultErrorField (result, PG_DIAG_MESSAGE_PRIMARY));
-}
 
 /* Settings that the statements rely on, or that only cost: to compile a statement takes longer than to run
  * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables.
  * What takes too long is ended by the deadline of the call, and not by what the role or the database has. */
 #define SETTINGS                                                                                             \
-  PG_NO_LIMITS                                                                                               \
+  DSN_NO_LIMITS                                                                                              \
   "set jit = off;"                                                                                           \
   "set enable_seqscan = off;"                                                                                \
   "set default_transaction_isolation = 'read committed';"                                                    \
   "set client_min_messages = warning;"                                                                       \
   "set search_path = pg_catalog;"
-
-/* There is no schema, or one that is yet to be brought forward. */
-static gboolean
-pg_lacks_schema (const PGresult *result)
-{
-  const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
-
-  return g_strcmp0 (state, "3F000") == 0 || g_strcmp0 (state, "42883") == 0;
-}
 
 /* With the settings comes where the database is, and a block of ids, in this order: those of a database that
  * has fallen back begin behind what may have been given out and lost. */
@@ -226,7 +191,7 @@ pg_settle (Pg *pg, GError **error)
   PGresult *result = PQexec (pg->handle, SETTINGS "select place, ids::text from coffer.connected()");
   gboolean ok;
 
-  if (pg_lacks_schema (result)) {
+  if (errors_is_schema_missing (result)) {
     PQclear (result);
     result = PQexec (pg->handle, SETTINGS "select null, null");
   }
@@ -235,7 +200,7 @@ pg_settle (Pg *pg, GError **error)
     errors_set_from_result (result, error);
   } else if (!PQgetisnull (result, 0, 0)) {
     pg->place = g_strdup (PQgetvalue (result, 0, 0));
-    pg_add_block (pg, g_ascii_strtoull (PQgetvalue (result, 0, 1), NULL, 10));
+    ids_add_block (pg->ids, g_ascii_strtoull (PQgetvalue (result, 0, 1), NULL, 10));
   }
   PQclear (result);
   return ok;
@@ -270,72 +235,15 @@ pg_ask_guard (Pg *pg, GError **error)
 }
 
 static gboolean
-pg_has_keyword (const PQconninfoOption *options, const char *keyword)
-{
-  for (; options->keyword != NULL; options++)
-    if (g_str_equal (options->keyword, keyword))
-      return options->val != NULL && *options->val != '\0';
-  return FALSE;
-}
-
-/* What libpq says of a text that it cannot read may be a piece of the password in it. */
-static void
-pg_set_malformed (const char *dsn, const char *message, GError **error)
-{
-  gboolean secret = strstr (dsn, "password") != NULL || strstr (dsn, "://") != NULL;
-  g_autofree char *line = g_strstrip (g_strdup (message != NULL ? message : "out of memory"));
-
-  g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "[storage-postgresql] dsn: %s",
-               secret ? "it is no connection string of libpq; is a value with blanks in it quoted?" : line);
-}
-
-PGconn *
-pg_connect_plain (const char *dsn, const char *role, GError **error)
-{
-  g_autofree char *name = g_strconcat ("coffer ", role, NULL), *message = NULL;
-  char *malformed = NULL;
-  PQconninfoOption *options = PQconninfoParse (dsn, &malformed);
-  const char *keywords[6] = { "dbname", "client_encoding", "fallback_application_name" };
-  const char *values[6] = { dsn, "UTF8", name };
-  PGconn *handle;
-  guint n = 3;
-
-  if (options == NULL) {
-    pg_set_malformed (dsn, malformed, error);
-    PQfreemem (malformed);
-    return NULL;
-  }
-  /* Of several hosts the one that can be written to; a host that does not answer is passed over. */
-  if (!pg_has_keyword (options, "target_session_attrs")) {
-    keywords[n] = "target_session_attrs";
-    values[n++] = "read-write";
-  }
-  if (!pg_has_keyword (options, "connect_timeout")) {
-    keywords[n] = "connect_timeout";
-    values[n++] = "5";
-  }
-  PQconninfoFree (options);
-  handle = PQconnectdbParams (keywords, values, 1);
-  if (PQstatus (handle) == CONNECTION_OK) {
-    PQsetNoticeReceiver (handle, pg_take_notice, NULL);
-    return handle;
-  }
-  message = g_strdelimit (g_strstrip (g_strdup (PQerrorMessage (handle))), "\n\t", ' ');
-  g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, message);
-  PQfinish (handle);
-  return NULL;
-}
-
-static gboolean
 pg_connect (Pg *pg, GError **error)
 {
   g_autoptr (GError) cause = NULL;
 
   g_clear_pointer (&pg->handle, PQfinish);
   memset (pg->prepared, 0, sizeof pg->prepared);
-  pg_forget_ids (pg); /* what another server gave out counts for nothing */
+  ids_forget (pg->ids); /* what another server gave out counts for nothing */
   g_clear_pointer (&pg->place, g_free);
-  pg->handle = pg_connect_plain (pg->dsn, pg->role, &cause);
+  pg->handle = dsn_connect (pg->dsn, pg->role, &cause);
   if (pg->handle == NULL) {
     g_message ("storage-postgresql: %s", cause->message);
     g_set_error_literal (error, CF_ERROR, CF_ERROR_UNAVAILABLE, "The store is not available");
@@ -362,7 +270,7 @@ pg_open (const char *dsn, const char *role, PgGuard *guard, GError **error)
   pg->role = g_strdup (role);
   pg->params = params_new ();
   pg->pending = g_array_new (FALSE, FALSE, sizeof (Pending));
-  pg->blocks = g_array_new (FALSE, FALSE, sizeof (IdBlock));
+  pg->ids = ids_new ();
   if (pg_connect (pg, error))
     return pg;
   pg_close (pg);
@@ -377,7 +285,7 @@ pg_close (Pg *pg)
   g_clear_pointer (&pg->handle, PQfinish);
   g_clear_error (&pg->failure);
   g_array_unref (pg->pending);
-  g_array_unref (pg->blocks);
+  ids_free (pg->ids);
   params_free (pg->params);
   cf_keywords_unref (pg->keywords);
   g_free (pg->keywords_text);
@@ -569,13 +477,16 @@ pg_begin_with_ids (Pg *pg, const CfCall *call, PgMode mode, guint n, GError **er
 {
   if (!pg_begin (pg, call, mode, error))
     return FALSE;
-  if (pg_count_ids (pg) >= n) {
-    if (pg_count_ids (pg) - n < ID_BLOCK / 4)
-      pg_ask_for_ids (pg, 0);
-    return TRUE;
+  /* A round trip for ids alone, which writes nothing. Behind it may be another connection, without them. */
+  while (ids_count (pg->ids) < n) {
+    pg->mode = PG_READ;
+    pg_ask_for_ids (pg, n);
+    if (!pg_run (pg, error) || !pg_begin (pg, call, mode, error))
+      return FALSE;
   }
-  pg_ask_for_ids (pg, n);
-  return pg_run (pg, error) && pg_begin (pg, call, mode, error);
+  if (ids_count (pg->ids) - n < IDS_BLOCK / 4)
+    pg_ask_for_ids (pg, 0);
+  return TRUE;
 }
 
 static void
@@ -615,7 +526,7 @@ pg_take_result (Pg *pg, const Pending *pending, const PGresult *result)
       pg->prepared[pending->statement] = FALSE;
     pg->retry = errors_set_from_result (result, &error) && !pg->shown;
     /* Said instead of the Sync's answer it may come after the commit. */
-    if (pending->kind == PENDING_SYNC && pg->mode >= PG_WRITE
+    if (pending->kind == PENDING_SYNC && pg_is_writing (pg)
         && g_error_matches (error, CF_ERROR, CF_ERROR_UNAVAILABLE))
       error->code = CF_ERROR_UNKNOWN;
     pg_fail (pg, error);
@@ -696,9 +607,18 @@ pg_abandon (Pg *pg)
 }
 
 gboolean
-pg_may_retry (Pg *pg)
+pg_try (Pg *pg, PgAttempt attempt, gpointer data, const CfCall *call, GError **error)
 {
-  return pg->retry;
+  for (guint n = 1;; n++) {
+    g_autoptr (GError) failure = NULL;
+
+    if (attempt (data, call, &failure))
+      return TRUE;
+    if (n == ATTEMPTS || !pg->retry) {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  }
 }
 
 /* ---- The rest ---------------------------------------------------------------------------------------- */

@@ -31,9 +31,12 @@ typedef enum {
   PG_WRITE_LAX, /* may be lost when PostgreSQL crashes in the next moments */
 } PgMode;
 
-/* Takes a row. FALSE: it cannot be right, with @error; further rows are not shown, and pg_run() fails. */
+/* Takes a row, which is borrowed. FALSE: it cannot be right, or it says that something was refused, with
+ * @error; further rows are not shown, and pg_run() fails with it. That takes nothing back: what the statement
+ * has written stays. */
 typedef gboolean (*PgRowFunc) (const Row *row, gpointer data, GError **error);
 
+/* One thread's at a time. */
 typedef struct _Pg Pg;
 
 /* Where the database is that connections may lead to (schema/postgresql/011-epochs.sql): with one that has
@@ -41,29 +44,25 @@ typedef struct _Pg Pg;
  * has no opinion. */
 typedef struct {
   GMutex lock;
-  char *place;                  /* NULL: any will do */
-  void (*elsewhere) (gpointer); /* a connection led to another place, and was refused; any thread */
+  char *place; /* NULL: any will do */
+  void (*elsewhere) (
+      gpointer); /* a connection led to another place, and was refused; any thread, with lock */
   gpointer data;
 } PgGuard;
 
-/* Takes away from a session the limits of time that its role or database may have for others. */
-#define PG_NO_LIMITS                                                                                         \
-  "set statement_timeout = 0; set lock_timeout = 0; set idle_session_timeout = 0;"                           \
-  "set idle_in_transaction_session_timeout = 0;"
-
-/* A connection to be used without pipelines. @role is the end of the name that PostgreSQL shows for it.
- * An error is for the operator: libpq's text, without passwords. */
-PGconn *pg_connect_plain (const char *dsn, const char *role, GError **error);
-
-/* @guard is borrowed; NULL: wherever the database is. */
+/* @role: as dsn_connect() has it. @guard is borrowed, for as long as the connection lives; NULL: wherever the
+ * database is. CF_ERROR_UNAVAILABLE: it could not be connected, or the guard refuses. */
 Pg *pg_open (const char *dsn, const char *role, PgGuard *guard, GError **error);
 void pg_close (Pg *pg);
 /* From here on a connection that is lost is not replaced: it has something that another would not have. */
 void pg_keep (Pg *pg);
-/* Where the database was when it was connected; NULL: there was no schema. */
+/* Where the database was when it was connected; NULL: there was no schema. Borrowed until the next
+ * pg_begin().
+ */
 const char *pg_get_place (Pg *pg);
 
-/* @call is borrowed until pg_run() or pg_abandon(). */
+/* @call is borrowed until pg_run() or pg_abandon(). CF_ERROR_UNAVAILABLE: the deadline is over, or there is
+ * no connection. */
 gboolean pg_begin (Pg *pg, const CfCall *call, PgMode mode, GError **error);
 /* Whether PostgreSQL ends the statements that follow at the call's deadline, as it does from pg_begin() on.
  * If not, the wait for each row is limited all the same. */
@@ -74,14 +73,16 @@ Params *pg_params (Pg *pg);
 void pg_send (Pg *pg, Statement statement, PgRowFunc func, gpointer data);
 /* The same for a text made for this occasion. */
 void pg_send_text (Pg *pg, const char *sql, PgRowFunc func, gpointer data);
-/* FALSE: nothing has been changed; or, with CF_ERROR_UNKNOWN, nobody knows. */
+/* FALSE: nothing has been changed; or, with CF_ERROR_UNKNOWN, nobody knows; or a row function refused. */
 gboolean pg_run (Pg *pg, GError **error);
 /* After pg_begin(): forgets what was queued, as something else has failed. */
 void pg_abandon (Pg *pg);
 
-/* pg_run() failed since PostgreSQL had to break a tie between transactions (a deadlock): the same may be
- * tried again. Nothing has been shown to row functions. */
-gboolean pg_may_retry (Pg *pg);
+/* All of a write, from pg_begin() to pg_run(); it may be called again. */
+typedef gboolean (*PgAttempt) (gpointer data, const CfCall *call, GError **error);
+/* Calls @attempt. Where it fails as PostgreSQL had to break a tie between transactions (a deadlock), and no
+ * row function has been called, it is tried again, a few times. */
+gboolean pg_try (Pg *pg, PgAttempt attempt, gpointer data, const CfCall *call, GError **error);
 
 /* As pg_begin(), with @n ids for contents or objects at hand: they come in blocks, mostly with a round trip
  * that was made anyway. pg_new_id() hands them out; never 0, never given out again by anybody. */

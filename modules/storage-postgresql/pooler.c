@@ -9,8 +9,8 @@
  */
 #include "pooler.h"
 
+#include "dsn.h"
 #include "errors.h"
-#include "pg.h"
 
 /* The number that @sql gives, or with @out NULL nothing. */
 static gboolean
@@ -57,7 +57,7 @@ pooler_check (PGconn *handle, const char *dsn, GError **error)
     return FALSE;
   if (process == PQbackendPID (handle))
     return TRUE;
-  other = pg_connect_plain (dsn, "schema", error);
+  other = dsn_connect (dsn, "schema", error);
   if (other == NULL)
     return FALSE;
   ok = pooler_exchanges (handle, other, handle, &exchanges, error)

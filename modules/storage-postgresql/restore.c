@@ -6,9 +6,6 @@
  */
 #include "store.h"
 
-/* As for a batch (commit.c). */
-#define ATTEMPTS 4
-
 typedef struct {
   CfStoreConn *conn;
   const CfRestore *what;
@@ -200,8 +197,9 @@ restore_add_attributes (const CfRestore *what, Params *params)
 /* ---- The pipeline ------------------------------------------------------------------------------------ */
 
 static gboolean
-restore_try (Restore *restore, const CfCall *call, GError **error)
+restore_try (gpointer data, const CfCall *call, GError **error)
 {
+  Restore *restore = data;
   Pg *pg = restore->conn->pg;
   Params *params;
 
@@ -227,17 +225,9 @@ slot_mailbox_restore (CfStoreConn *conn, const CfCall *call, const CfRestore *wh
 {
   g_autofree CfContentId *contents = g_new0 (CfContentId, what->n_messages + 1);
   Restore restore = { .conn = conn, .what = what, .contents = contents };
-  gboolean ok = FALSE;
 
-  for (guint attempt = 1; !ok; attempt++) {
-    g_autoptr (GError) failure = NULL;
-
-    ok = restore_try (&restore, call, &failure);
-    if (!ok && (attempt == ATTEMPTS || !pg_may_retry (conn->pg))) {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
-  }
+  if (!pg_try (conn->pg, restore_try, &restore, call, error))
+    return FALSE;
   *out_mailbox = restore.mailbox;
   for (guint i = 0; i < what->n_messages; i++)
     out_contents[i] = contents[i];

@@ -8,10 +8,12 @@
  */
 #include "schema.h"
 
-#include "pg.h"
+#include "dsn.h"
+#include "errors.h"
 
 #define NO_TRANSACTION "-- coffer: no transaction\n"
-/* Any number will do that nobody else in the database uses: "coffer" in octets. */
+/* Any number will do that nobody else in the database uses. It stays as it is: servers of two versions that
+ * upgrade at once have to agree on it. */
 #define LOCK_KEY "109270121014642"
 
 /* Failures here are for the operator, who is told all. */
@@ -23,7 +25,7 @@ schema_check (PGconn *handle, PGresult *result, const char *what, GError **error
 
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
     return TRUE;
-  message = g_strdelimit (g_strstrip (g_strdup (PQerrorMessage (handle))), "\n", ' ');
+  message = errors_dup_message (handle);
   g_set_error (error, CF_ERROR, CF_ERROR_CANNOT, "%s: %s", what, message);
   return FALSE;
 }
@@ -146,7 +148,7 @@ schema_run_steps (PGconn *handle, CfProgressFunc progress, gpointer user_data, g
   gboolean ok;
 
   /* A step may take minutes, or wait for another process as long. */
-  if (!schema_exec (handle, PG_NO_LIMITS, "The schema's session cannot be set up", error))
+  if (!schema_exec (handle, DSN_NO_LIMITS, "The schema's session cannot be set up", error))
     return FALSE;
   if (!schema_exec (handle, "select pg_advisory_lock(" LOCK_KEY ")", "The schema cannot be locked", error))
     return FALSE;

@@ -1,6 +1,7 @@
 /* storage-postgresql/store.c - opening the store, and connections for workers. */
 #include "store.h"
 
+#include "dsn.h"
 #include "pooler.h"
 #include "schema.h"
 
@@ -11,7 +12,7 @@ store_connect_plain (GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "[storage-postgresql] has no dsn");
     return NULL;
   }
-  return pg_connect_plain (store_config.dsn, "schema", error);
+  return dsn_connect (store_config.dsn, "schema", error);
 }
 
 /* The versions of the schema and of this module go together, or how that can be brought about. */

@@ -154,6 +154,24 @@ class Outages:
         tap.wait_until(lambda: self.sessions("wait_event_type = 'Lock'"), 'the append waits')
         self.proxy.cut('worker')
 
+    def breaks_off_before(self):
+        """The connection goes while ids for many messages are asked for: nothing was done, and that is known."""
+        before = self.count()
+        parts = ['APPEND INBOX']
+        for _ in range(2000):
+            parts += [' ', (MESSAGE,)]
+
+        def cut(role):
+            if role == 'worker' and list(self.proxy.asked)[-2:] == ['ID_BLOCKS', 'sync']:
+                self.proxy.before_ready = None
+                self.proxy.cut('worker')
+        self.proxy.before_ready = cut
+        result = self.client.command(parts)
+        assert self.proxy.before_ready is None, 'it was not cut'
+        assert result.status == 'NO' and result.text == '[UNAVAILABLE] The store is not available', result
+        self.recover()
+        assert self.count() == before + 1
+
     def crash(self):
         """kill -9 of PostgreSQL under load: what was acknowledged is there, and nothing else is half there."""
         before = self.count()
@@ -200,8 +218,8 @@ class Outages:
 
 
 def cases(tests):
-    for name in ('refusals', 'restart', 'stopped', 'hangs', 'backend_ends', 'breaks_off', 'crash', 'several_hosts', 'not_there',
-                 'log_is_clean'):
+    for name in ('refusals', 'restart', 'stopped', 'hangs', 'backend_ends', 'breaks_off', 'breaks_off_before', 'crash',
+                 'several_hosts', 'not_there', 'log_is_clean'):
         yield name.replace('_', '-'), getattr(tests, name)
 
 
