@@ -17,6 +17,13 @@ values_fail (GError **error, const char *message)
 
 /* ---- Mailboxes --------------------------------------------------------------------------------------- */
 
+static CfMailboxSpelling
+values_get_spelling (const CfInput *input)
+{
+  return (cf_input_get_options (input) & CF_INPUT_UTF8) != 0 ? CF_MAILBOX_SPELLING_UTF8
+                                                             : CF_MAILBOX_SPELLING_UTF7;
+}
+
 gboolean
 cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **out_name, GError **error)
 {
@@ -26,7 +33,7 @@ cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **out_name, 
 
   if (!cf_input_astring (input, &wire, error))
     return FALSE;
-  name = cf_mailbox_name_from_wire (wire, kind, error);
+  name = cf_mailbox_name_from_wire (wire, values_get_spelling (input), kind, error);
   if (name == NULL) {
     cf_input_reset (input, mark);
     return FALSE;
@@ -50,7 +57,7 @@ cf_input_list_mailbox (CfInput *input, char **out_pattern, GError **error)
 
   if (wire == NULL && !cf_input_string (input, &wire, error))
     return FALSE;
-  pattern = cf_mailbox_name_from_wire (wire, CF_MAILBOX_NAME_PATTERN, error);
+  pattern = cf_mailbox_name_from_wire (wire, values_get_spelling (input), CF_MAILBOX_NAME_PATTERN, error);
   if (pattern == NULL) {
     cf_input_reset (input, mark);
     return FALSE;

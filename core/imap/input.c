@@ -311,7 +311,8 @@ cf_input_number64 (CfInput *input, guint64 *out_number, GError **error)
 
 /* ---- Strings ----------------------------------------------------------------------------------------- */
 
-/* Octets above 0x7f are taken as they stand: deployed clients put UTF-8 into quoted strings. */
+/* Octets above 0x7f are taken as they stand, as deployed clients put UTF-8 into quoted strings; where that is
+ * the syntax they must be UTF-8 (RFC 6855, 3; RFC 9051, 4.3). */
 static gboolean
 input_quoted (CfInput *input, char **out_text, GError **error)
 {
@@ -328,6 +329,8 @@ input_quoted (CfInput *input, char **out_text, GError **error)
   }
   if (i >= length)
     return input_fail (error, "Quoted string without its end");
+  if ((input->options & CF_INPUT_UTF8) != 0 && !g_utf8_validate_len (text->str, text->len, NULL))
+    return input_fail (error, "A quoted string is not valid UTF-8");
   input->cursor.at += i + 1;
   *out_text = g_string_free (g_steal_pointer (&text), FALSE);
   return TRUE;

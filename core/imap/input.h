@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 
 typedef enum {
   CF_INPUT_READ_REPORT_SENT = 1 << 0, /* \read-report-sent is a flag (kept as a keyword of that name) */
+  CF_INPUT_UTF8 = 1 << 1, /* mailbox names are UTF-8, not modified UTF-7, and so are quoted strings */
 } CfInputOptions;
 
 /* CPM's flag, as it is kept among the keywords. */
@@ -72,8 +73,8 @@ gboolean cf_input_mailbox_kind (CfInput *input, CfMailboxNameKind kind, char **o
  * with "*" adds nothing, so that the set may be empty, which it never is otherwise. CF_ERROR_BAD: 0, more
  * than 32 bits, or not a sequence-set. */
 gboolean cf_input_sequence_set (CfInput *input, guint32 star, CfUidSet **out_set, GError **error);
-/* The same with RFC 5182's "$", alone or as the last of the set; *@out_saved says whether it is there. The set
- * has the rest, and may be empty. */
+/* The same with RFC 5182's "$", alone or as the last of the set; *@out_saved says whether it is there. The
+ * set has the rest, and may be empty. */
 gboolean cf_input_sequence_set_saved (CfInput *input, guint32 star, CfUidSet **out_set, gboolean *out_saved,
                                       GError **error);
 

@@ -1,4 +1,4 @@
-/* core/imap/mailbox-name.c - which mailbox names there can be.
+/* core/imap/mailbox-name.c - which mailbox names there can be, and how they are written on the wire.
  *
  * Names are kept in UTF-8 and compare octet by octet, but for INBOX. What no client could show or send back
  * is refused when it comes in: control characters (RFC 9051, 5.1) and levels without a name.
@@ -73,9 +73,19 @@ cf_mailbox_name_normalise (const char *name, CfMailboxNameKind kind, GError **er
 }
 
 char *
-cf_mailbox_name_from_wire (const char *wire, CfMailboxNameKind kind, GError **error)
+cf_mailbox_name_from_wire (const char *wire, CfMailboxSpelling spelling, CfMailboxNameKind kind,
+                           GError **error)
 {
-  g_autofree char *name = cf_utf7_decode (wire, error);
+  g_autofree char *name = NULL;
 
+  if (spelling == CF_MAILBOX_SPELLING_UTF8)
+    return cf_mailbox_name_normalise (wire, kind, error);
+  name = cf_utf7_decode (wire, error);
   return name != NULL ? cf_mailbox_name_normalise (name, kind, error) : NULL;
+}
+
+char *
+cf_mailbox_name_to_wire (const char *name, CfMailboxSpelling spelling)
+{
+  return spelling == CF_MAILBOX_SPELLING_UTF8 ? g_strdup (name) : cf_utf7_encode (name);
 }

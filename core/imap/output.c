@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "imap/input.h"
-#include "imap/utf7.h"
 
 /* Longer texts are sent as literals, which clients read without scanning. */
 #define QUOTED_MAX 1000
@@ -149,15 +148,18 @@ output_quoted (CfOutput *output, const char *text)
   cf_output_octets (output, "\"", 1);
 }
 
+/* Octets above 0x7f only where the client takes them, and only UTF-8. */
 static gboolean
-output_can_quote (const char *text)
+output_can_quote (const CfOutput *output, const char *text)
 {
-  gsize i;
+  gboolean is_ascii = TRUE;
 
-  for (i = 0; text[i] != '\0'; i++)
-    if (i == QUOTED_MAX || (guchar) text[i] >= 0x80 || text[i] == '\r' || text[i] == '\n')
+  for (gsize i = 0; text[i] != '\0'; i++) {
+    if (i == QUOTED_MAX || text[i] == '\r' || text[i] == '\n')
       return FALSE;
-  return TRUE;
+    is_ascii = is_ascii && (guchar) text[i] < 0x80;
+  }
+  return is_ascii || ((output->options & CF_OUTPUT_UTF8) != 0 && g_utf8_validate (text, -1, NULL));
 }
 
 void
@@ -165,7 +167,7 @@ cf_output_string (CfOutput *output, const char *text)
 {
   gsize length;
 
-  if (output_can_quote (text)) {
+  if (output_can_quote (output, text)) {
     output_quoted (output, text);
     return;
   }
@@ -219,7 +221,9 @@ cf_output_literal (CfOutput *output, GBytes *octets, gboolean literal8)
 void
 cf_output_mailbox (CfOutput *output, const char *name, gboolean quoted)
 {
-  g_autofree char *wire = cf_utf7_encode (name);
+  CfMailboxSpelling spelling
+      = (output->options & CF_OUTPUT_UTF8) != 0 ? CF_MAILBOX_SPELLING_UTF8 : CF_MAILBOX_SPELLING_UTF7;
+  g_autofree char *wire = cf_mailbox_name_to_wire (name, spelling);
 
   if (quoted)
     output_quoted (output, wire);

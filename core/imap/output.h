@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 
 typedef enum {
   CF_OUTPUT_HIDE_READ_REPORT_SENT = 1 << 0, /* cf_output_flags() leaves \read-report-sent out */
+  CF_OUTPUT_UTF8 = 1 << 1, /* mailbox names are UTF-8, not modified UTF-7, and quoted strings may be */
 } CfOutputOptions;
 
 /* @options: CfOutputOptions. */

@@ -62,10 +62,11 @@ check_encode (const char *text)
 }
 
 static void
-check_name (const char *wire, CfMailboxNameKind kind)
+check_name (const char *wire, CfMailboxSpelling spelling, CfMailboxNameKind kind)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *name = cf_mailbox_name_from_wire (wire, kind, &error), *again = NULL, *back = NULL;
+  g_autofree char *name = cf_mailbox_name_from_wire (wire, spelling, kind, &error), *again = NULL,
+                  *back = NULL;
   g_autofree char *encoded = NULL;
 
   FUZZ_CHECK ((name == NULL) == (error != NULL), "result and error disagree");
@@ -76,8 +77,8 @@ check_name (const char *wire, CfMailboxNameKind kind)
     kind = CF_MAILBOX_NAME_PLAIN;
   again = cf_mailbox_name_normalise (name, kind, &error);
   FUZZ_CHECK (again != NULL && g_str_equal (again, name), "%s becomes %s", name, again);
-  encoded = cf_utf7_encode (name);
-  back = cf_mailbox_name_from_wire (encoded, kind, &error);
+  encoded = cf_mailbox_name_to_wire (name, spelling);
+  back = cf_mailbox_name_from_wire (encoded, spelling, kind, &error);
   FUZZ_CHECK (back != NULL && g_str_equal (back, name), "%s comes back as %s", name, back);
 }
 
@@ -127,7 +128,8 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
     check_utf7 (line);
     check_encode (line);
     for (guint kind = CF_MAILBOX_NAME_PLAIN; kind <= CF_MAILBOX_NAME_PATTERN; kind++)
-      check_name (line, kind);
+      for (guint spelling = CF_MAILBOX_SPELLING_UTF7; spelling <= CF_MAILBOX_SPELLING_UTF8; spelling++)
+        check_name (line, spelling, kind);
     check_address (line);
     check_pattern (before, line);
     g_free (before);

@@ -255,6 +255,25 @@ test_broken_quoted (void)
   g_assert_cmpint (cf_input_peek (input), ==, '"');
 }
 
+/* Where UTF-8 is the syntax a quoted string is nothing else; a literal may hold any octets. */
+static void
+test_utf8 (void)
+{
+  g_autoptr (CfInput) lax = cf_input_new_text ("\"\377\"", 0);
+  g_autoptr (CfInput) strict = cf_input_new_text ("\"\303\251\" \"\377\"", CF_INPUT_UTF8);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *any = NULL, *valid = NULL, *none = NULL;
+
+  g_assert_true (cf_input_string (lax, &any, NULL));
+  g_assert_cmpstr (any, ==, "\377");
+  g_assert_true (cf_input_string (strict, &valid, NULL));
+  g_assert_cmpstr (valid, ==, "\303\251");
+  g_assert_true (cf_input_skip (strict, ' '));
+  g_assert_false (cf_input_string (strict, &none, &error));
+  g_assert_error (error, CF_ERROR, CF_ERROR_BAD);
+  g_assert_cmpint (cf_input_peek (strict), ==, '"');
+}
+
 int
 main (int argc, char **argv)
 {
@@ -264,5 +283,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/input/literals", test_literals);
   g_test_add_func ("/core/input/literals/as-strings", test_literal_strings);
   g_test_add_func ("/core/input/string/broken-quoted", test_broken_quoted);
+  g_test_add_func ("/core/input/string/utf8", test_utf8);
   return g_test_run ();
 }

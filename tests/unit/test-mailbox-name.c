@@ -45,7 +45,8 @@ test_names (void)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     for (guint kind = CF_MAILBOX_NAME_PLAIN; kind <= CF_MAILBOX_NAME_PATTERN; kind++) {
       g_autoptr (GError) error = NULL;
-      g_autofree char *name = cf_mailbox_name_from_wire (names[i].wire, kind, &error);
+      g_autofree char *name
+          = cf_mailbox_name_from_wire (names[i].wire, CF_MAILBOX_SPELLING_UTF7, kind, &error);
 
       g_test_message ("row %u as kind %u", i, kind);
       if ((names[i].kinds & 1u << kind) != 0)
@@ -57,14 +58,43 @@ test_names (void)
     }
 }
 
+/* A name has the same form there and back; "&" is nothing special, and nothing but UTF-8 is a name. */
+static void
+test_utf8 (void)
+{
+  static const char *const same[] = { "caf\303\251", "&AOk-", "a&b", "\360\237\230\200/x", "e\314\201" };
+  static const char *const bad[]
+      = { "\377", "\303", "a\001", "\302\205", "\342\200\251", "\355\240\200", "" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (same); i++) {
+    g_autofree char *name
+        = cf_mailbox_name_from_wire (same[i], CF_MAILBOX_SPELLING_UTF8, CF_MAILBOX_NAME_PLAIN, NULL);
+    g_autofree char *wire = cf_mailbox_name_to_wire (same[i], CF_MAILBOX_SPELLING_UTF8);
+
+    g_assert_cmpstr (name, ==, same[i]);
+    g_assert_cmpstr (wire, ==, same[i]);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) error = NULL;
+
+    g_assert_null (
+        cf_mailbox_name_from_wire (bad[i], CF_MAILBOX_SPELLING_UTF8, CF_MAILBOX_NAME_PLAIN, &error));
+    g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
+  }
+}
+
 static void
 test_trailing_separator (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *plain = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_PLAIN, &error);
-  g_autofree char *create = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_CREATE, NULL);
-  g_autofree char *inbox = cf_mailbox_name_from_wire ("inbox/", CF_MAILBOX_NAME_CREATE, NULL);
-  g_autofree char *pattern = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_NAME_PATTERN, NULL);
+  g_autofree char *plain
+      = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_SPELLING_UTF7, CF_MAILBOX_NAME_PLAIN, &error);
+  g_autofree char *create
+      = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_SPELLING_UTF7, CF_MAILBOX_NAME_CREATE, NULL);
+  g_autofree char *inbox
+      = cf_mailbox_name_from_wire ("inbox/", CF_MAILBOX_SPELLING_UTF7, CF_MAILBOX_NAME_CREATE, NULL);
+  g_autofree char *pattern
+      = cf_mailbox_name_from_wire ("a/b/", CF_MAILBOX_SPELLING_UTF7, CF_MAILBOX_NAME_PATTERN, NULL);
 
   g_assert_null (plain);
   g_assert_error (error, CF_ERROR, CF_ERROR_CANNOT);
@@ -95,6 +125,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/mailbox-name/names", test_names);
+  g_test_add_func ("/core/mailbox-name/utf8", test_utf8);
   g_test_add_func ("/core/mailbox-name/trailing-separator", test_trailing_separator);
   g_test_add_func ("/core/mailbox-name/length", test_length);
   return g_test_run ();

@@ -115,6 +115,7 @@ test_mailbox (void)
     { "a\"b", "\"a\\\"b\"", "\"a\\\"b\"" }, { "", "\"\"", "\"\"" },
   };
   g_autoptr (CfOutput) output = cf_output_new (0);
+  g_autoptr (CfOutput) utf8 = cf_output_new (CF_OUTPUT_UTF8);
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
     cf_output_mailbox (output, rows[i].name, FALSE);
@@ -122,6 +123,27 @@ test_mailbox (void)
     cf_output_mailbox (output, rows[i].name, TRUE);
     assert_written (output, rows[i].quoted);
   }
+  cf_output_mailbox (utf8, "caf\303\251&", FALSE);
+  assert_written (utf8, "\"caf\303\251&\"");
+  cf_output_mailbox (utf8, "a&b", FALSE);
+  assert_written (utf8, "a&b");
+}
+
+/* Quoted strings are ASCII, or UTF-8 where the client takes it; what is neither is a literal. */
+static void
+test_utf8 (void)
+{
+  g_autoptr (CfOutput) output = cf_output_new (0);
+  g_autoptr (CfOutput) utf8 = cf_output_new (CF_OUTPUT_UTF8);
+
+  cf_output_string (output, "\303\251");
+  assert_written (output, "{2}\r\n\303\251");
+  cf_output_string (utf8, "\303\251\"");
+  assert_written (utf8, "\"\303\251\\\"\"");
+  cf_output_string (utf8, "\303");
+  assert_written (utf8, "{1}\r\n\303");
+  cf_output_astring (utf8, "\303\251");
+  assert_written (utf8, "\"\303\251\"");
 }
 
 static void
@@ -252,6 +274,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/output/strings/long-is-literal", test_long);
   g_test_add_func ("/core/output/literal", test_literal);
   g_test_add_func ("/core/output/mailbox", test_mailbox);
+  g_test_add_func ("/core/output/utf8", test_utf8);
   g_test_add_func ("/core/output/flags", test_flags);
   g_test_add_func ("/core/output/date-time", test_date_time);
   g_test_add_func ("/core/output/buffer", test_buffer);

@@ -116,8 +116,9 @@ CF_API gboolean cf_input_string (CfInput *input, char **out_text, GError **error
 CF_API gboolean cf_input_nstring (CfInput *input, char **out_text, GError **error);
 CF_API gboolean cf_input_number (CfInput *input, guint32 *out_number, GError **error);
 CF_API gboolean cf_input_number64 (CfInput *input, guint64 *out_number, GError **error);
-/* A mailbox name, decoded from modified UTF-7 to UTF-8, INBOX in upper case. CF_ERROR_CANNOT: a name that
- * cannot be (RFC 5530): invalid UTF-7, control characters, empty levels, too long. */
+/* A mailbox name in UTF-8, decoded from what the session's names are written in (modified UTF-7 until the
+ * client has enabled UTF-8), INBOX in upper case. CF_ERROR_CANNOT: a name that cannot be (RFC 5530): invalid
+ * UTF-7 or UTF-8, control characters, empty levels, too long. */
 CF_API gboolean cf_input_mailbox (CfInput *input, char **out_name, GError **error);
 /* A LIST pattern, decoded likewise, wildcards kept. */
 CF_API gboolean cf_input_list_mailbox (CfInput *input, char **out_pattern, GError **error);
@@ -180,7 +181,8 @@ CF_API void cf_output_nstring (CfOutput *output, const char *text);
 CF_API void cf_output_astring (CfOutput *output, const char *text);
 /* @octets as a literal; literal8 when they hold NUL and @literal8 allows it. */
 CF_API void cf_output_literal (CfOutput *output, GBytes *octets, gboolean literal8);
-/* A mailbox name in modified UTF-7: as astring, or always quoted (LIST; deployed clients want it). */
+/* A mailbox name as the session's names are written: as astring, or always quoted (LIST; deployed clients
+ * want it). */
 CF_API void cf_output_mailbox (CfOutput *output, const char *name, gboolean quoted);
 /* "(\Seen $Work)", keywords as far as the session may see them. */
 CF_API void cf_output_flags (CfOutput *output, guint flags, const CfKeywords *keywords, gboolean recent);
