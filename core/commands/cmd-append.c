@@ -21,6 +21,7 @@
 typedef struct {
   char *name;
   GPtrArray *uploads; /* of CfUpload */
+  gboolean cancelled; /* by a message of no octets (RFC 3502, 6.3.11) */
   guint scanned;      /* uploads that have their facts */
   gboolean stored;    /* all parts that are kept apart */
   guint attempts;
@@ -63,6 +64,8 @@ append_parse_message (CfInput *input, Append *self, GError **error)
     return FALSE;
   if (!cf_writing_check_keywords (keywords, error) || !cf_input_literal (input, &source, &literal8, error))
     return FALSE;
+  if (cf_source_get_length (source) == 0)
+    self->cancelled = TRUE;
   g_ptr_array_add (self->uploads, cf_upload_new (source, flags, keywords, date, zone));
   return TRUE;
 }
@@ -78,6 +81,10 @@ append_parse (CfCommandCall *call, Append *self, GError **error)
     if (!append_parse_message (input, self, error))
       return FALSE;
   } while (!cf_input_is_end (input));
+  if (self->cancelled) {
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NO, "A message of no octets cancels APPEND");
+    return FALSE;
+  }
   return TRUE;
 }
 
