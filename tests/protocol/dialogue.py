@@ -206,7 +206,7 @@ class Dialogue:
 # ---- Reading a file ----
 
 DIRECTIVES = {b'no-login', b'greeting', b'mailbox', b'do', b'select', b'examine', b'2select', b'config',
-              b'server-error', b'control'}
+              b'server-error', b'control', b'password'}
 
 
 class Reader:

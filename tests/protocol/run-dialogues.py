@@ -53,15 +53,21 @@ def config_of(dialogue):
     return tuple(tuple(parts[0].decode().split(' ', 1)) for parts in dialogue.values('config'))
 
 
+def password_of(dialogue):
+    """As most accounts have it, or as the dialogue has to have it."""
+    asked = dialogue.values('password')
+    return asked[0][0].decode() if asked else PASSWORD
+
+
 def play(dialogue, server, number):
-    user = f'u{number}'
+    user, password = f'u{number}', password_of(dialogue)
     try:
         server.revive()
-        server.add_user(user)
+        server.add_user(user, password)
         address = server.addresses['imap']
     except (ServerError, OSError) as error:
         return str(error)
-    return Player(dialogue, address, user, PASSWORD, server.control).play()
+    return Player(dialogue, address, user, password, server.control).play()
 
 
 def play_group(tap, build, backend, extra, dialogues, jobs):
@@ -104,7 +110,7 @@ def play_foreign(options, dialogues):
     host, _, port = options.server.rpartition(':')
     tap = Tap(len(dialogues))
     for number, dialogue in enumerate(dialogues, 1):
-        if dialogue.values('config') or dialogue.values('control'):
+        if any(dialogue.values(name) for name in ('config', 'control', 'password')):
             tap.case(dialogue.name, skip='needs a server of its own')
             continue
         user = options.user.replace('{}', str(number))
