@@ -11,7 +11,6 @@ import argparse
 import os
 import re
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / 'lib'))
 sys.path.insert(0, str(HERE.parents[1] / 'protocol'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
-from dialogue_server import PASSWORD, DialogueServer  # noqa: E402  pylint: disable=wrong-import-position
+from dialogue_server import DialogueServer  # noqa: E402  pylint: disable=wrong-import-position
 from server import SANITIZED  # noqa: E402  pylint: disable=wrong-import-position
 
 # Seconds: after view_idle (5 s) an idle view gives its snapshot back, and each 10 s freed memory goes back to the
@@ -79,16 +78,6 @@ class LoadServer(DialogueServer):
 
     def pss(self):
         return read_pss(self.pid())
-
-    def add_users(self, n):
-        """u0 to u(n-1), over one connection to the control socket: a cofferctl for each would take minutes."""
-        with socket.socket(socket.AF_UNIX) as control:
-            control.connect(str(self.folder / 'control'))
-            answers = control.makefile('r')
-            for number in range(n):
-                control.sendall(f'user-add u{number} {PASSWORD.replace(" ", "%20")}\n'.encode())
-                answer = answers.readline()
-                assert answer.startswith('OK'), answer
 
 
 class Swarm:
@@ -197,7 +186,7 @@ def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=Fals
     options = {'accounts': accounts, 'mailboxes': mailboxes}
     with LoadServer(args.build, **{'storage-sqlite.synchronous': 'off', **(keys or {})}) as server:
         begin = time.monotonic()
-        server.add_users(accounts)
+        server.add_users(f'u{number}' for number in range(accounts))
         report.add('accounts', time.monotonic() - begin, 's', timed=True)
         fill(server, report, messages=messages, **options)
         server.restart_with('storage-sqlite', synchronous='full')
@@ -233,7 +222,7 @@ def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=Fals
 
 def nonreaders(args, report, clients, tls=False):
     with LoadServer(args.build) as server:
-        server.add_users(20)
+        server.add_users(f'u{number}' for number in range(20))
         fill(server, report, accounts=20, messages=8, size=1000000)
         with Swarm(server, 'nonreaders', clients=clients, accounts=20, seconds=10 if args.full else 1,
                    tls=tls) as swarm:
@@ -252,7 +241,7 @@ def nonreaders(args, report, clients, tls=False):
 
 def reader(args, report, clients, tls=False):
     with LoadServer(args.build) as server:
-        server.add_users(clients)
+        server.add_users(f'u{number}' for number in range(clients))
         fill(server, report, accounts=clients, messages=16, size=1000000)
         with Swarm(server, 'reader', clients=clients, accounts=clients, seconds=5 if args.full else 1,
                    tls=tls) as swarm:
@@ -265,7 +254,7 @@ def reader(args, report, clients, tls=False):
 def slow(args, report, clients):
     keys = {} if args.full else {'imap.login_timeout': '3s'}
     with LoadServer(args.build, **keys) as server:
-        server.add_users(20)
+        server.add_users(f'u{number}' for number in range(20))
         fill(server, report, accounts=20, messages=10)
         with Swarm(server, 'slow', clients=clients, accounts=20, seconds=70 if args.full else 5) as swarm:
             swarm.until('before')
@@ -283,7 +272,7 @@ def flood(args, report, clients):
     # As many iterations as by default: guesses must not be cheaper than they are.
     with LoadServer(args.build, **{'auth.iterations': 15000}) as server:
         seconds, rate = (20, 10) if args.full else (3, 10)
-        server.add_users(2 * 20 + 2 * seconds * rate)
+        server.add_users(f'u{number}' for number in range(2 * 20 + 2 * seconds * rate))
         with Swarm(server, 'flood', clients=clients, accounts=20, probes=20, rate=rate, seconds=seconds) as swarm:
             swarm.until('before')
             before = server.pss()
@@ -300,7 +289,7 @@ def flood(args, report, clients):
 
 def half_open(args, report, clients, limit):
     with LoadServer(args.build, max_connections=limit) as server:
-        server.add_users(20)
+        server.add_users(f'u{number}' for number in range(20))
         with Swarm(server, 'half-open', clients=clients, accounts=20, probes=20, rate=20,
                    seconds=20 if args.full else 3) as swarm:
             swarm.until('before')
@@ -320,7 +309,7 @@ def half_open(args, report, clients, limit):
 
 def injection(args, report, clients):
     with LoadServer(args.build) as server:
-        server.add_users(1)
+        server.add_users(f'u{number}' for number in range(1))
         with Swarm(server, 'injection', clients=clients) as swarm:
             swarm.until('injection')
             # In the same segment as STARTTLS it is thrown away; later it can make the handshake fail.
@@ -332,7 +321,7 @@ def injection(args, report, clients):
 
 def renegotiation(args, report, clients):
     with LoadServer(args.build) as server:
-        server.add_users(20)
+        server.add_users(f'u{number}' for number in range(20))
         with Swarm(server, 'renegotiation', clients=clients, accounts=20,
                    seconds=10 if args.full else 1) as swarm:
             swarm.until('before')
