@@ -238,13 +238,19 @@ diff_dup_expected (const Diff *diff, const char *name, guint first)
   return expected;
 }
 
-/* CREATE and RENAME make what is missing above (RFC 3501, 6.3.3, 6.3.5). */
+/* CREATE and RENAME make what is missing above (RFC 3501, 6.3.3, 6.3.5); operations from number @first on may
+ * have moved it. */
 static void
-diff_add_parents (Diff *diff, const char *name)
+diff_add_parents (Diff *diff, const char *name, guint first)
 {
   for (const char *at = strchr (name, CF_MAILBOX_SEPARATOR); at != NULL;
-       at = strchr (at + 1, CF_MAILBOX_SEPARATOR))
-    g_hash_table_replace (diff->created, g_strndup (name, (gsize) (at - name)), NULL);
+       at = strchr (at + 1, CF_MAILBOX_SEPARATOR)) {
+    g_autofree char *parent = g_strndup (name, (gsize) (at - name));
+    g_autofree char *expected = diff_dup_expected (diff, parent, first);
+
+    if (expected != NULL && !g_hash_table_contains (diff->created, expected))
+      g_hash_table_replace (diff->created, g_steal_pointer (&expected), NULL);
+  }
 }
 
 /* The names that the client made. */
@@ -255,10 +261,10 @@ diff_add_created (Diff *diff)
     const CfTreeOp *op = diff_get_own (diff, i);
 
     if (op->kind == CF_TREE_RENAME)
-      diff_add_parents (diff, op->to);
+      diff_add_parents (diff, op->to, i + 1);
     if (op->kind != CF_TREE_CREATE)
       continue;
-    diff_add_parents (diff, op->name);
+    diff_add_parents (diff, op->name, i + 1);
     char *expected = diff_dup_expected (diff, op->name, i + 1);
     if (expected != NULL)
       g_hash_table_replace (diff->created, expected, (gpointer) op);

@@ -111,6 +111,8 @@ test_diff (void)
     { "2 a", "rename a b, rename b c", "2 c", "" },
     { "1 INBOX", "create a, rename a b", "1 INBOX, 2 b", "" },
     { "1 INBOX", "create a, delete a", "1 INBOX", "" },
+    { "1 INBOX", "create a/b, rename a c, delete c/b", "1 INBOX, 2 c", "" },
+    { "1 INBOX", "create a, rename a b/c, rename b d", "1 INBOX, 2 d/c, 3 d", "" },
     { "2 a", "subscribe a", "2 a, +a", "" },
     { "2 a, +a", "unsubscribe a", "2 a", "" },
     /* and what others made of that */
@@ -120,6 +122,7 @@ test_diff (void)
     { "1 INBOX", "create a 2, rename a b", "1 INBOX, 2 c", "rename b>c" },
     { "2 a", "rename a b", "", "delete b" },
     { "2 a", "delete a", "3 a", "create a" },
+    { "1 INBOX", "create a, create a/b", "1 INBOX", "delete a, delete a/b" },
     { "2 a", "subscribe a", "2 a", "subscribe a" },
   };
 
