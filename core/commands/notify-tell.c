@@ -230,13 +230,27 @@ notify_add_pending (CfNotify *notify, CfMailboxId mailbox)
     notify->overflow = TRUE;
 }
 
+/* The last STATUS of a mailbox: as of when, and with what. */
+typedef struct {
+  CfMailboxId mailbox;
+  guint32 uid_validity;
+  guint events; /* CfNotifyEvents; all that were told of this state */
+  guint64 modseq;
+} Told;
+
+static Told *
+notify_lookup_told (const CfNotify *notify, CfMailboxId mailbox)
+{
+  return notify->told != NULL ? g_hash_table_lookup (notify->told, &mailbox) : NULL;
+}
+
 /* Does @info tell more than the client knows, by @old (NULL: nothing) and what it was told since? */
 static gboolean
 mailbox_is_further (const CfNotify *notify, const CfMailboxInfo *old, const CfMailboxInfo *info)
 {
-  const guint64 *told = notify->told != NULL ? g_hash_table_lookup (notify->told, &info->id) : NULL;
+  const Told *told = notify_lookup_told (notify, info->id);
 
-  if (told != NULL && *told >= info->highest_modseq)
+  if (told != NULL && told->uid_validity == info->uid_validity && told->modseq >= info->highest_modseq)
     return FALSE;
   if (old == NULL)
     return info->uid_next > 1;
@@ -309,19 +323,38 @@ cf_notify_write_status (CfSession *session, const char *name, const CfMailboxSta
   cf_output_text (output, ")\r\n");
 }
 
-/* STATUS for news; remembered, so that it is not told once more when names are compared. */
+/* FALSE: the same has been told before. News may come twice, where they come from another process. */
+static gboolean
+notify_note_told (CfNotify *notify, const CfMailboxStatus *counts, guint events)
+{
+  Told *told = notify_lookup_told (notify, counts->id);
+
+  if (told == NULL) {
+    if (notify->told == NULL)
+      notify->told = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
+    if (g_hash_table_size (notify->told) >= CF_HUB_PENDING_MAX)
+      g_hash_table_remove_all (notify->told);
+    told = g_new0 (Told, 1);
+    told->mailbox = counts->id;
+    g_hash_table_insert (notify->told, &told->mailbox, told);
+  }
+  if (told->uid_validity != counts->uid_validity || told->modseq != counts->highest_modseq) {
+    told->uid_validity = counts->uid_validity;
+    told->modseq = counts->highest_modseq;
+    told->events = 0;
+  }
+  if ((events & ~told->events) == 0)
+    return FALSE;
+  told->events |= events;
+  return TRUE;
+}
+
+/* STATUS for news. */
 static void
 tell_counts (CfSession *session, const char *name, const CfMailboxStatus *counts, guint events)
 {
-  CfNotify *notify = session->notify;
-
-  cf_notify_write_status (session, name, counts, events, cf_session_tells_modseq (session));
-  if (notify->told != NULL && g_hash_table_size (notify->told) >= CF_HUB_PENDING_MAX)
-    g_hash_table_remove_all (notify->told);
-  if (notify->told == NULL)
-    notify->told = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
-  g_hash_table_replace (notify->told, g_memdup2 (&counts->id, sizeof counts->id),
-                        g_memdup2 (&counts->highest_modseq, sizeof counts->highest_modseq));
+  if (notify_note_told (session->notify, counts, events))
+    cf_notify_write_status (session, name, counts, events, cf_session_tells_modseq (session));
 }
 
 /* What of @news the client wants to hear; *@out_info is the mailbox. */
@@ -577,7 +610,6 @@ tell_others (CfCommandCall *call, GError **error)
     compare_names (notify, before, tree);
     if (scan)
       compare_mailboxes (notify, before, tree);
-    g_clear_pointer (&notify->told, g_hash_table_unref);
   }
   g_ptr_array_set_size (notify->own, 0);
   if (notify->overflow)

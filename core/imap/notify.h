@@ -29,8 +29,7 @@ struct _CfNotify {
   GArray *pending;    /* CfNews, by mailbox: taken from the hub; NULL: none */
   GPtrArray *changed; /* CfTreeOp: names to be listed, and what happened to them */
 
-  GHashTable
-      *told; /* mailbox -> HIGHESTMODSEQ of its last STATUS, since the names were compared; NULL: none */
+  GHashTable *told; /* the last STATUS of mailboxes, as notify-tell.c keeps it; NULL: none */
 
   /* The selected mailbox. */
   CfUidSet *arrived; /* EXISTS was told, FETCH is not; NULL: none */

@@ -293,7 +293,7 @@ commit_publish (Commit *commit)
 
     if (state->mailbox == 0)
       continue;
-    index_note_report (&commit->reports[which]);
+    index_note_report (&commit->reports[which], TRUE);
     watch_publish (commit->conn->store, state->account, state->mailbox, state->modseq);
   }
 }

@@ -104,23 +104,22 @@ compare_renew (Compare *compare, guint *out_n)
   return pg_run (compare->pg, &error);
 }
 
-/* What this process knows of a mailbox, and what the database says. Core knows best whether a MODSEQ is news.
- */
+/* What the database says of a mailbox. */
 static void
-compare_tell (Compare *compare, const KnownMailbox *known, const KnownMailbox *is)
+compare_tell (Compare *compare, const KnownMailbox *is)
 {
+  guint news;
+
   if (is->modseq == 0) {
     compare->func (is->account, is->mailbox, 0, compare->user_data);
     known_forget (compare->known, is->account, is->mailbox);
     return;
   }
-  if (is->uid_validity != known->uid_validity) {
-    known_replace (compare->known, is);
-    compare->func (is->account, is->mailbox, 0, compare->user_data);
-  } else {
-    compare->func (is->account, is->mailbox, is->modseq, compare->user_data);
-  }
-  if (is->name_hash != known->name_hash)
+  news = known_take_news (compare->known, is);
+  if ((news & (KNOWN_CHANGED | KNOWN_RENEWED)) != 0)
+    compare->func (is->account, is->mailbox, (news & KNOWN_RENEWED) != 0 ? 0 : is->modseq,
+                   compare->user_data);
+  if ((news & KNOWN_RENAMED) != 0)
     compare->func (is->account, 0, 0, compare->user_data);
 }
 
@@ -135,7 +134,7 @@ compare_piece (Compare *compare, const KnownMailbox *known, guint n)
     return FALSE;
   compare->n_behind += behind;
   for (guint i = 0; i < n; i++)
-    compare_tell (compare, &known[i], &g_array_index (compare->heard, State, i).is);
+    compare_tell (compare, &g_array_index (compare->heard, State, i).is);
   return TRUE;
 }
 

@@ -92,10 +92,10 @@ index_send_report (IndexReport *report, CfMailboxId id, const char *name, CfMail
 }
 
 void
-index_note_report (const IndexReport *report)
+index_note_report (const IndexReport *report, gboolean own)
 {
   if (report->state.mailbox != 0)
-    watch_note (report->conn->store, &report->state);
+    watch_note (report->conn->store, &report->state, own);
 }
 
 /* The claim comes last, so that the mailbox's row is not locked while a large mailbox is read. What arrives
@@ -125,7 +125,7 @@ slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *quer
   }
   if (!pg_run (conn->pg, error))
     return FALSE;
-  index_note_report (&report);
+  index_note_report (&report, FALSE);
   if (report.state.mailbox == 0) {
     g_set_error_literal (error, CF_ERROR, CF_ERROR_NONEXISTENT, "There is no such mailbox");
     return FALSE;

@@ -3,7 +3,7 @@
  * Two generations: when the younger is full, the older is dropped and the younger takes its place. */
 #include "known.h"
 
-/* At least so many are known, at most twice as many; 40 octets each and what a hash table needs. */
+/* At least so many are known, at most twice as many; 48 octets each and what a hash table needs. */
 #define KNOWN_MAX 500000
 
 struct _Known {
@@ -63,6 +63,8 @@ known_get (Known *known, const KnownMailbox *state)
   if (found != NULL)
     return found;
   found = g_memdup2 (old != NULL ? old : state, sizeof *state);
+  if (old == NULL)
+    found->told = state->modseq;
   if (g_hash_table_size (known->younger) >= KNOWN_MAX) {
     g_hash_table_unref (known->older);
     known->older = known->younger;
@@ -72,30 +74,84 @@ known_get (Known *known, const KnownMailbox *state)
   return found;
 }
 
+/* That of either generation, or NULL. Under the lock. */
+static KnownMailbox *
+known_lookup (Known *known, CfAccountId account, CfMailboxId mailbox)
+{
+  const KnownMailbox key = { .account = account, .mailbox = mailbox };
+  KnownMailbox *found = g_hash_table_lookup (known->younger, &key);
+
+  return found != NULL ? found : g_hash_table_lookup (known->older, &key);
+}
+
 gboolean
-known_note (Known *known, const KnownMailbox *state)
+known_note (Known *known, const KnownMailbox *state, gboolean own)
 {
   KnownMailbox *found;
-  guint64 modseq;
   gboolean renamed;
 
   g_mutex_lock (&known->lock);
   found = known_get (known, state);
   renamed = found->name_hash != state->name_hash;
+  found->name_hash = state->name_hash;
+  if (found->uid_validity != state->uid_validity) {
+    found->uid_validity = state->uid_validity;
+    found->modseq = found->told = 0;
+  }
+  /* Between what core was told of and its own commit there may be one that nobody told of. */
+  if (own && state->modseq == found->told + 1)
+    found->told = state->modseq;
   /* Reports cross each other: what was seen stays seen. */
-  modseq = found->uid_validity == state->uid_validity ? MAX (found->modseq, state->modseq) : state->modseq;
-  *found = *state;
-  found->modseq = modseq;
+  found->modseq = MAX (found->modseq, state->modseq);
   g_mutex_unlock (&known->lock);
   return renamed;
 }
 
 void
-known_replace (Known *known, const KnownMailbox *state)
+known_rename (Known *known, CfAccountId account, CfMailboxId mailbox, guint name_hash)
 {
+  KnownMailbox *found;
+
   g_mutex_lock (&known->lock);
-  *known_get (known, state) = *state;
+  found = known_lookup (known, account, mailbox);
+  if (found != NULL)
+    found->name_hash = name_hash;
   g_mutex_unlock (&known->lock);
+}
+
+void
+known_tell (Known *known, CfAccountId account, CfMailboxId mailbox, guint64 modseq)
+{
+  KnownMailbox *found;
+
+  g_mutex_lock (&known->lock);
+  found = known_lookup (known, account, mailbox);
+  if (found != NULL)
+    found->told = MAX (found->told, modseq);
+  g_mutex_unlock (&known->lock);
+}
+
+guint
+known_take_news (Known *known, const KnownMailbox *state)
+{
+  KnownMailbox *found;
+  guint news = 0;
+
+  g_mutex_lock (&known->lock);
+  found = known_get (known, state);
+  if (found->uid_validity != state->uid_validity) {
+    news |= KNOWN_RENEWED;
+    found->uid_validity = state->uid_validity;
+    found->modseq = found->told = state->modseq;
+  } else if (found->told < state->modseq) {
+    news |= KNOWN_CHANGED;
+    found->told = state->modseq;
+  }
+  if (found->name_hash != state->name_hash)
+    news |= KNOWN_RENAMED;
+  found->name_hash = state->name_hash;
+  g_mutex_unlock (&known->lock);
+  return news;
 }
 
 void

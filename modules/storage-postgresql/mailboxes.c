@@ -147,20 +147,31 @@ slot_mailbox_create (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   return report.found;
 }
 
+typedef struct {
+  CfMailboxId mailbox;
+  guint name_hash;
+} Renamed;
+
 /* FALSE: refused. */
 static gboolean
-mailbox_take_outcome (const Row *row, gpointer data, GError **error)
+mailbox_take_renamed (const Row *row, gpointer data, GError **error)
 {
-  if (row_is_null (row, 0))
-    return TRUE;
-  g_propagate_error (error, errors_new_outcome (row_text (row, 0)));
-  return FALSE;
+  Renamed renamed;
+
+  if (!row_is_null (row, 0)) {
+    g_propagate_error (error, errors_new_outcome (row_text (row, 0)));
+    return FALSE;
+  }
+  renamed = (Renamed){ (CfMailboxId) row_int (row, 1), g_str_hash (row_text (row, 2)) };
+  g_array_append_val ((GArray *) data, renamed);
+  return TRUE;
 }
 
 gboolean
 slot_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId account, const char *from,
                      const char *to, GError **error)
 {
+  g_autoptr (GArray) renamed = g_array_new (FALSE, FALSE, sizeof (Renamed));
   Params *params;
 
   if (!pg_begin (conn->pg, call, PG_WRITE, error))
@@ -169,9 +180,14 @@ slot_mailbox_rename (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   params_int8 (params, (gint64) account);
   params_text (params, from);
   params_text (params, to);
-  pg_send (conn->pg, STATEMENT_MAILBOX_RENAME, mailbox_take_outcome, NULL);
+  pg_send (conn->pg, STATEMENT_MAILBOX_RENAME, mailbox_take_renamed, renamed);
   if (!pg_run (conn->pg, error))
     return FALSE;
+  for (guint i = 0; i < renamed->len; i++) {
+    const Renamed *row = &g_array_index (renamed, Renamed, i);
+
+    watch_note_renamed (conn->store, account, row->mailbox, row->name_hash);
+  }
   watch_publish (conn->store, account, 0, 0);
   return TRUE;
 }
@@ -190,6 +206,7 @@ slot_mailbox_delete (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   pg_send (conn->pg, STATEMENT_MAILBOX_DELETE, NULL, NULL);
   if (!pg_run (conn->pg, error))
     return FALSE;
+  /* It stays known: that it is gone may be lost in a failover, with commits before that. */
   watch_publish (conn->store, account, mailbox, 0);
   watch_publish (conn->store, account, 0, 0);
   return TRUE;

@@ -51,7 +51,7 @@ const StatementRow statements[STATEMENT_LAST] = {
   /* ---- Mailboxes ---- */
   STATEMENT (MAILBOX_LIST, "select " MAILBOX_COLUMNS " from coffer.mailbox where account = $1 order by name"),
   STATEMENT (MAILBOX_CREATE, "select " MAILBOX_COLUMNS " from coffer.mailbox_create($1, $2, $3)"),
-  STATEMENT (MAILBOX_RENAME, "select coffer.mailbox_rename($1, $2, $3)"),
+  STATEMENT (MAILBOX_RENAME, "select refusal, renamed, new_name from coffer.mailbox_rename($1, $2, $3)"),
   STATEMENT (MAILBOX_DELETE, "select coffer.mailbox_delete($1, $2)"),
   STATEMENT (MAILBOX_STATUS, STATUS " where account = $1 and name = $2"),
   STATEMENT (MAILBOX_LIST_STATUS, STATUS " where account = $1 and starts_with(name, $2) order by name"),

@@ -88,8 +88,8 @@ typedef struct {
 void index_read_row (Pg *pg, const Row *from, int first, CfIndexRow *row);
 /* Queues what reports mailbox @id, or the one named @name, from @report->since on. */
 void index_send_report (IndexReport *report, CfMailboxId id, const char *name, CfMailboxId since_of);
-/* What @report says is durable. */
-void index_note_report (const IndexReport *report);
+/* What @report says is durable; @own: it is of a commit of this process. */
+void index_note_report (const IndexReport *report, gboolean own);
 gboolean slot_index_load (CfStoreConn *conn, const CfCall *call, const CfIndexQuery *query, CfIndexSink *sink,
                           GError **error);
 
@@ -177,8 +177,11 @@ gboolean compare_run_accounts (Watch *watch, Pg *pg, Known *accounts, CfWatchFun
 /* watch.c */
 /* Tells other nodes of a commit; what it changed is said as to a CfWatchFunc. Any thread. */
 void watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64 modseq);
-/* Notes that this process has seen the mailbox so, for the repair check. Any thread. */
-void watch_note (CfStore *store, const KnownMailbox *state);
+/* Notes that this process has seen the mailbox so, for the repair check; @own: in a commit of its own. Any
+ * thread. */
+void watch_note (CfStore *store, const KnownMailbox *state, gboolean own);
+/* Notes that this process has renamed the mailbox. Any thread. */
+void watch_note_renamed (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint name_hash);
 /* Notes that somebody may be about to log in to the account, for the same. Any thread. */
 void watch_note_account (CfStore *store, CfAccountId account);
 /* For the thread's own calls of the database. */

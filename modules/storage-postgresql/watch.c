@@ -108,20 +108,27 @@ watch_publish (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint64
 }
 
 void
-watch_note (CfStore *store, const KnownMailbox *state)
+watch_note (CfStore *store, const KnownMailbox *state, gboolean own)
 {
   Watch *watch = store->watch;
 
   /* Whoever deals with it by its old name is to hear of that. */
-  if (watch != NULL && known_note (watch->known, state))
+  if (watch != NULL && known_note (watch->known, state, own))
     watch->func (state->account, 0, 0, watch->user_data);
+}
+
+void
+watch_note_renamed (CfStore *store, CfAccountId account, CfMailboxId mailbox, guint name_hash)
+{
+  if (store->watch != NULL)
+    known_rename (store->watch->known, account, mailbox, name_hash);
 }
 
 void
 watch_note_account (CfStore *store, CfAccountId account)
 {
   if (store->watch != NULL)
-    known_note (store->watch->accounts, &(KnownMailbox){ .account = account });
+    known_note (store->watch->accounts, &(KnownMailbox){ .account = account }, FALSE);
 }
 
 /* The guard's: a worker was led elsewhere. */
@@ -243,8 +250,10 @@ watch_take_payload (Watch *watch, const char *payload)
 
     if (sscanf (words[i], "%" G_GINT64_MODIFIER "x.%" G_GINT64_MODIFIER "x.%" G_GINT64_MODIFIER "x", &account,
                 &mailbox, &modseq)
-        == 3)
-      watch->func (account, mailbox, modseq, watch->user_data);
+        != 3)
+      continue;
+    known_tell (watch->known, account, mailbox, modseq);
+    watch->func (account, mailbox, modseq, watch->user_data);
   }
 }
 

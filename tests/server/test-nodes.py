@@ -117,6 +117,22 @@ class Nodes:
         client.ok('FETCH 1:* FLAGS')
         assert self.proxy.count() - before <= 6, self.proxy.count() - before  # connections, LOGIN, SELECT, APPEND
 
+    def own_rename_once(self):
+        """Nor, after it has renamed a mailbox, for all others, neither when it meets the new name nor later."""
+        self.account('renames')
+        with self.two.client('renames') as client:
+            client.ok('CREATE box/below')
+            self.append(client, 'box/below')
+            client.ok('SELECT INBOX')
+            client.ok('RENAME box other')
+            self.append(client, 'other/below')
+            time.sleep(0.3)
+            before = self.proxy.count('worker')
+            client.ok('NOOP')
+            time.sleep(2.5)  # a repair check
+            client.ok('NOOP')
+            assert self.proxy.count('worker') == before, self.proxy.count('worker') - before
+
     # ---- The tree ----
 
     def deleted(self):
@@ -287,6 +303,43 @@ class Nodes:
         self.wait_for(there, rb'\* 1 EXISTS')
         self.wait_for(there, rb'\* 1 FETCH \(UID 1 BODY\[TEXT\] \{6\}\r\nText')
 
+    def notify_once(self):
+        """Each change is told once, at the node where it was made and at the other, and no repair check repeats it."""
+        here, there = self.account('watching-4')
+        here.ok('CREATE box/below')
+        self.append(here, 'box')
+        self.append(here, 'box/below')
+        self.append(there, 'box/below')
+        watchers = [node.client('watching-4') for node in (self.one, self.two)]
+        for watcher in watchers:
+            watcher.ok('NOTIFY SET (personal (MessageNew MessageExpunge FlagChange MailboxName))')
+        assert self.told(watchers) == [[], []]
+        here.ok('RENAME box other')
+        self.append(here, 'other/below')
+        self.append(there, 'other')
+        expected = [b'LIST other', b'STATUS other 2', b'STATUS other/below 3']
+        told = self.told(watchers)
+        assert told == [expected, expected], told
+        there.ok('CREATE box')
+        there.ok('DELETE other/below')
+        self.append(there, 'box')
+        expected = [b'LIST box', b'LIST other', b'LIST other/below', b'STATUS box 1']
+        told = self.told(watchers)
+        assert told == [expected, expected], told
+        for watcher in watchers:
+            watcher.close()
+
+    @staticmethod
+    def told(watchers):
+        """What each was told until two repair checks are over, sorted: LIST or STATUS, mailbox, messages."""
+        time.sleep(4.5)
+        told = []
+        for watcher in watchers:
+            found = [re.match(rb'\* (LIST) \(.*?\) "/" "(.*?)"()|\* (STATUS) (\S+) \(MESSAGES (\d+)', line)
+                     for line in watcher.ok('NOOP').lines()]
+            told.append(sorted(b' '.join(group for group in match.groups() if group) for match in found))
+        return told
+
     def notify_cut(self):
         """What happened while notifications did not arrive is told when they do again."""
         here, there = self.account('watching-3')
@@ -378,10 +431,10 @@ class Nodes:
 
 
 def cases(nodes):
-    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'deleted', 'renamed', 'account_deleted',
+    for name in ('news', 'news_back', 'how_soon', 'own_commits_once', 'own_rename_once', 'deleted', 'renamed', 'account_deleted',
                  'disabled', 'disabled_without_daemon', 'deleted_without_daemon', 'disabled_unheard', 'disabled_in_sql',
                  'passwords', 'commands_without_daemon', 'restored',
-                 'notify', 'notify_selected', 'notify_cut', 'idle_asks_again', 'cut', 'lost', 'workers_cut',
+                 'notify', 'notify_selected', 'notify_once', 'notify_cut', 'idle_asks_again', 'cut', 'lost', 'workers_cut',
                  'log_is_clean'):
         yield name.replace('_', '-'), getattr(nodes, name)
 
