@@ -25,6 +25,17 @@ cf_uid_validity_next (guint32 last)
   return (guint32) MIN (next, G_MAXUINT32);
 }
 
+guint
+cf_restore_find_first (const CfRestore *restore, guint i)
+{
+  const CfAppend *append = restore->messages[i]->append;
+
+  for (guint first = 0; append != NULL && first < i; first++)
+    if (restore->messages[first]->append == append)
+      return first;
+  return i;
+}
+
 /* ---- Core's side ------------------------------------------------------------------------------------- */
 
 void

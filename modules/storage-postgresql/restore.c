@@ -22,23 +22,13 @@ restore_take_mailbox (const Row *row, gpointer data, GError **error)
 
 /* ---- Contents ---------------------------------------------------------------------------------------- */
 
-/* Which earlier message brings the content of message @i; @i: none does. */
-static guint
-restore_find_first (const CfRestore *what, guint i)
-{
-  for (guint first = 0; first < i; first++)
-    if (what->messages[first]->append == what->messages[i]->append)
-      return first;
-  return i;
-}
-
 /* The append with which message @i brings a new content, or NULL. */
 static const CfAppend *
 restore_get_append (const CfRestore *what, guint i)
 {
   const CfAppend *append = what->messages[i]->append;
 
-  return append != NULL && restore_find_first (what, i) == i ? append : NULL;
+  return append != NULL && cf_restore_find_first (what, i) == i ? append : NULL;
 }
 
 static guint
@@ -62,7 +52,7 @@ restore_send_contents (Restore *restore, GError **error)
 
     if (append == NULL) {
       restore->contents[i] = what->messages[i]->append != NULL
-                                 ? restore->contents[restore_find_first (what, i)]
+                                 ? restore->contents[cf_restore_find_first (what, i)]
                                  : what->messages[i]->row->content;
       continue;
     }
@@ -110,14 +100,6 @@ restore_add_mailbox (const CfRestore *what, Params *params)
   params_uint8 (params, info->highest_modseq);
   params_int8 (params, info->recent_uid);
   params_int4 (params, (gint32) info->special_use);
-}
-
-static void
-restore_add_expunged (const CfRestore *what, Params *params)
-{
-  g_autoptr (CfUidSet) none = cf_uid_set_new ();
-
-  params_multirange (params, what->expunged != NULL ? what->expunged : none);
 }
 
 static void
@@ -211,7 +193,7 @@ restore_try (gpointer data, const CfCall *call, GError **error)
   }
   params = pg_params (pg);
   restore_add_mailbox (restore->what, params);
-  restore_add_expunged (restore->what, params);
+  params_multirange (params, restore->what->expunged);
   restore_add_rows (restore, params);
   restore_add_segments (restore, params);
   restore_add_attributes (restore->what, params);

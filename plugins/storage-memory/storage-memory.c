@@ -2211,23 +2211,13 @@ typedef struct {
   Content **contents; /* one for each message */
 } Restore;
 
-/* Which earlier message brings the content of message @i; @i: none does. */
-static guint
-restore_find_first (const CfRestore *what, guint i)
-{
-  for (guint first = 0; first < i; first++)
-    if (what->messages[first]->append == what->messages[i]->append)
-      return first;
-  return i;
-}
-
 static void
 restore_read_drafts (Restore *restore)
 {
   for (guint i = 0; i < restore->what->n_messages; i++) {
     const CfAppend *append = restore->what->messages[i]->append;
 
-    if (append != NULL && restore_find_first (restore->what, i) == i)
+    if (append != NULL && cf_restore_find_first (restore->what, i) == i)
       restore->drafts[i] = draft_read (append);
   }
 }
@@ -2251,7 +2241,7 @@ restore_prepare_message (Restore *restore, guint i, GError **error)
     restore->contents[i] = content;
     return TRUE;
   }
-  if (restore_find_first (restore->what, i) < i)
+  if (cf_restore_find_first (restore->what, i) < i)
     return TRUE;
   restore->pieces[i] = append_get_pieces (restore->store, &restore->drafts[i], wanted->append, gone, error);
   return restore->pieces[i] != NULL;
@@ -2290,7 +2280,7 @@ restore_place (Restore *restore, guint i)
     restore->contents[i] = content_new (restore->account, g_steal_pointer (&restore->pieces[i]),
                                         cf_source_get_length (wanted->append->octets), wanted->append->facts);
   else if (restore->contents[i] == NULL)
-    restore->contents[i] = restore->contents[restore_find_first (restore->what, i)];
+    restore->contents[i] = restore->contents[cf_restore_find_first (restore->what, i)];
 
   message = message_new (NULL, restore->mailbox, restore->contents[i]);
   message->uid = row->uid;

@@ -97,14 +97,13 @@ static gboolean
 restore_content (Restore *restore, guint i, GError **error)
 {
   const CfRestoreMessage *wanted = restore->what->messages[i];
+  guint first = cf_restore_find_first (restore->what, i);
 
   if (wanted->append == NULL) {
     restore->contents[i] = wanted->row->content;
     return restore_require_content (restore, wanted->row->content, error);
   }
-  for (guint first = 0; first < i; first++) {
-    if (restore->what->messages[first]->append != wanted->append)
-      continue;
+  if (first < i) {
     restore->contents[i] = restore->contents[first];
     return TRUE;
   }

@@ -138,6 +138,22 @@ test_uid_validity (void)
   g_assert_cmpuint (cf_uid_validity_next (G_MAXUINT32), ==, G_MAXUINT32);
 }
 
+static void
+test_find_first (void)
+{
+  const CfAppend one = { .struct_size = sizeof one }, other = { .struct_size = sizeof other };
+  const CfRestoreMessage messages[] = { { .append = &one }, { .append = NULL }, { .append = &other },
+                                        { .append = &one }, { .append = NULL }, { .append = &other } };
+  static const guint wanted[] = { 0, 1, 2, 0, 4, 2 };
+  const CfRestoreMessage *list[G_N_ELEMENTS (messages)];
+  CfRestore restore = { .struct_size = sizeof restore, .n_messages = G_N_ELEMENTS (list), .messages = list };
+
+  for (guint i = 0; i < G_N_ELEMENTS (list); i++)
+    list[i] = &messages[i];
+  for (guint i = 0; i < G_N_ELEMENTS (list); i++)
+    g_assert_cmpuint (cf_restore_find_first (&restore, i), ==, wanted[i]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -147,5 +163,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/batch/fail/object-gone", test_object_gone);
   g_test_add_func ("/core/batch/misuse", test_misuse);
   g_test_add_func ("/core/batch/uid-validity", test_uid_validity);
+  g_test_add_func ("/core/batch/restore/finds-first-of-an-append", test_find_first);
   return g_test_run ();
 }

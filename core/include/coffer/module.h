@@ -168,7 +168,7 @@ typedef struct {
 typedef struct {
   CfItemKind kind;
   const char *name; /* upper case, up to "[" or "<"; "BODY" serves BODY and BODY[...] alike */
-  /* Reads what follows the name ("[HEADER]<0.100>"), fills @request (NULL for STATUS). NULL: the name is all. */
+  /* Reads what follows the name ("[HEADER]<0.100>") into @request (STATUS: NULL). NULL: the name is all. */
   gboolean (*parse) (CfCommandCall *call, CfInput *input, CfItemRequest *request, GError **error);
   guint needs; /* the request's needs to begin with */
   /* Writes the item's value. No I/O: what was declared in needs is loaded. */

@@ -351,6 +351,10 @@ typedef struct {
   const CfRestoreMessage *const *messages;
 } CfRestore;
 
+/* The first message that has the append of message @i: what it brings is the content of all of them. @i
+ * itself: it brings a new content, or its append is NULL. */
+CF_API guint cf_restore_find_first (const CfRestore *restore, guint i);
+
 /* ---- Logins ------------------------------------------------------------------------------------------ */
 
 typedef enum {
@@ -383,9 +387,9 @@ typedef void (*CfFindingFunc) (const char *text, gpointer user_data);
 typedef void (*CfTextFunc) (const char *text, gpointer user_data);
 /* As @mailbox of a CfWatchFunc: the account was disabled or deleted, and no session is to go on in it. */
 #define CF_WATCH_CLOSED G_MAXUINT64
-/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree or its attributes, which may be
- * any of its mailboxes; account 0 with it: anything; CF_WATCH_CLOSED). May be said of what is known already.
- * Any thread. */
+/* Another process changed this mailbox up to @modseq (0: unknown; mailbox 0: the account's tree or its
+ * attributes, which may be any of its mailboxes; account 0 with it: anything; CF_WATCH_CLOSED). May be said
+ * of what is known already. Any thread. */
 typedef void (*CfWatchFunc) (CfAccountId account, CfMailboxId mailbox, guint64 modseq, gpointer user_data);
 
 typedef enum {
