@@ -37,9 +37,10 @@ append_count_segments (const CfAppend *append)
 void
 append_add_segments (Params *params, const CfAppend *append, SegmentColumn column)
 {
+  guint n = append_count_segments (append);
   guint64 inline_offset = 0;
 
-  for (guint i = 0; i < append_count_segments (append); i++) {
+  for (guint i = 0; i < n; i++) {
     const CfSegment *segment = append->segments[i];
     gboolean apart = segment->kind == CF_SEGMENT_OBJECT;
 
@@ -76,15 +77,18 @@ typedef struct {
   guint8 *buffer;
 } Inliner;
 
-static void
-append_flush (Inliner *inliner)
+static gboolean
+append_flush (Inliner *inliner, GError **error)
 {
   guint8 hash[32];
   Params *params;
 
   if (inliner->used == 0)
-    return;
-  gnutls_hash_fast (GNUTLS_DIG_SHA256, inliner->buffer, inliner->used, hash);
+    return TRUE;
+  if (gnutls_hash_fast (GNUTLS_DIG_SHA256, inliner->buffer, inliner->used, hash) < 0) {
+    errors_set_no_hash (error);
+    return FALSE;
+  }
   params = pg_params (inliner->pg);
   params_int8 (params, (gint64) inliner->account);
   params_int8 (params, (gint64) inliner->content);
@@ -93,6 +97,7 @@ append_flush (Inliner *inliner)
   params_bytea (params, inliner->buffer, inliner->used);
   pg_send (inliner->pg, STATEMENT_CONTENT_CHUNK_ADD, NULL, NULL);
   inliner->used = 0;
+  return TRUE;
 }
 
 static gboolean
@@ -106,8 +111,8 @@ append_inline (Inliner *inliner, guint64 offset, guint64 length, GError **error)
     inliner->used += taken;
     offset += taken;
     length -= taken;
-    if (inliner->used == CHUNK_SIZE)
-      append_flush (inliner);
+    if (inliner->used == CHUNK_SIZE && !append_flush (inliner, error))
+      return FALSE;
   }
   return TRUE;
 }
@@ -124,8 +129,7 @@ append_send_inline (Inliner *inliner, const CfAppend *append, GError **error)
         && !append_inline (inliner, segment->offset, segment->length, error))
       return FALSE;
   }
-  append_flush (inliner);
-  return TRUE;
+  return append_flush (inliner, error);
 }
 
 gboolean

@@ -20,28 +20,28 @@ typedef struct {
   guint64 done, total; /* octets */
 } Check;
 
-/* Each lists one line of text per fault. */
+/* Each lists one line of text per fault. Flags are bits: 4 \Deleted, 8 \Seen (CfFlags). */
 static const char *const invariants[] = {
   "select format('mailbox %s: its counts are not those of its messages', m.id) from coffer.mailbox m"
   " left join (select account, mailbox, count(*) as messages, sum(size) as octets,"
   "   count(*) filter (where flags & 8 = 0) as unseen, count(*) filter (where flags & 4 <> 0) as deleted"
   "   from coffer.placement where ($1::bigint = 0 or account = $1::bigint) group by account, mailbox) p"
   "   on p.account = m.account and p.mailbox = m.id"
-  " where ($1::bigint = 0 or m.account = $1::bigint) and (m.messages, m.octets, m.unseen, m.deleted) is "
-  "distinct from"
+  " where ($1::bigint = 0 or m.account = $1::bigint)"
+  " and (m.messages, m.octets, m.unseen, m.deleted) is distinct from"
   "   (coalesce(p.messages, 0), coalesce(p.octets, 0), coalesce(p.unseen, 0), coalesce(p.deleted, 0))",
 
   "select format('mailbox %s: UID %s is not below UIDNEXT, or its MODSEQ above the highest', m.id, p.uid)"
   " from coffer.mailbox m join coffer.placement p on p.account = m.account and p.mailbox = m.id"
-  " where ($1::bigint = 0 or m.account = $1::bigint) and (p.uid >= m.uid_next or p.modseq > "
-  "m.highest_modseq)",
+  " where ($1::bigint = 0 or m.account = $1::bigint)"
+  " and (p.uid >= m.uid_next or p.modseq > m.highest_modseq)",
 
   "select format('mailbox %s: UIDVALIDITY is above the last of its account', m.id) from coffer.mailbox m"
   " join coffer.account a on a.id = m.account"
   " where ($1::bigint = 0 or m.account = $1::bigint) and m.uid_validity > a.last_uid_validity",
 
-  "select distinct format('placements in mailbox %s, which does not exist', p.mailbox) from coffer.placement "
-  "p"
+  "select distinct format('placements in mailbox %s, which does not exist', p.mailbox)"
+  " from coffer.placement p"
   " where ($1::bigint = 0 or p.account = $1::bigint)"
   " and not exists (select from coffer.mailbox m where m.id = p.mailbox and m.account = p.account)"
   " and not exists (select from coffer.dead_mailbox d where d.mailbox = p.mailbox and d.account = p.account)"
@@ -76,8 +76,8 @@ static const char *const invariants[] = {
 
   "select format('content %s: object %s is not there, or too short', s.content, s.object)"
   " from coffer.content_segment s left join coffer.object o on o.id = s.object where s.object is not null"
-  " and ($1::bigint = 0 or s.account = $1::bigint) and (o.sha256 is null or s.source_offset + s.length > "
-  "o.length)",
+  " and ($1::bigint = 0 or s.account = $1::bigint)"
+  " and (o.sha256 is null or s.source_offset + s.length > o.length)",
 
   "select format('object %s: unused, and not known to be', o.id) from coffer.object o"
   " where $1::bigint = 0 and o.unused_since is null"
@@ -176,7 +176,10 @@ check_take_chunk (const Row *row, gpointer data, GError **error)
   at->n = row_int (row, 2);
   at->seen++;
   at->check->done += length;
-  gnutls_hash_fast (GNUTLS_DIG_SHA256, octets, length, hash);
+  if (gnutls_hash_fast (GNUTLS_DIG_SHA256, octets, length, hash) < 0) {
+    errors_set_no_hash (error);
+    return FALSE;
+  }
   if (!check_matches (row, 3, hash))
     check_report (at->check, "content", at->content);
   return TRUE;
@@ -239,7 +242,10 @@ check_take_object_chunk (const Row *row, gpointer data, GError **error)
   gsize length;
   gconstpointer octets = row_octets (row, 0, &length);
 
-  gnutls_hash (at->hash, octets, length);
+  if (gnutls_hash (at->hash, octets, length) < 0) {
+    errors_set_no_hash (error);
+    return FALSE;
+  }
   at->seen += length;
   at->check->done += length;
   return TRUE;
@@ -280,7 +286,10 @@ check_object (Check *check, const FoundObject *object, GError **error)
   guint8 hash[32];
   gboolean ok, there;
 
-  gnutls_hash_init (&at.hash, GNUTLS_DIG_SHA256);
+  if (gnutls_hash_init (&at.hash, GNUTLS_DIG_SHA256) < 0) {
+    errors_set_no_hash (error);
+    return FALSE;
+  }
   ok = pg_begin (check->pg, check->call, PG_READ, error);
   if (ok) {
     params_int8 (pg_params (check->pg), object->id);

@@ -110,3 +110,9 @@ errors_set_damaged (GError **error)
 {
   g_set_error_literal (error, CF_ERROR, CF_ERROR_CORRUPTION, "Stored data is damaged");
 }
+
+void
+errors_set_no_hash (GError **error)
+{
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_SERVERBUG, "SHA-256 is not available");
+}

@@ -20,5 +20,7 @@ void errors_set_from_connection (PGconn *handle, GError **error);
 GError *errors_new_outcome (const char *failure);
 /* CF_ERROR_CORRUPTION. */
 void errors_set_damaged (GError **error);
+/* CF_ERROR_SERVERBUG: GnuTLS does not hash. */
+void errors_set_no_hash (GError **error);
 
 #endif
