@@ -118,8 +118,6 @@ slot_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId account,
                      const CfAccountChange *change, GError **error)
 {
   Params *params;
-  gsize length = 0;
-  gconstpointer value = NULL;
 
   if (!pg_begin (conn->pg, call, PG_WRITE, error))
     return FALSE;
@@ -129,12 +127,7 @@ slot_account_update (CfStoreConn *conn, const CfCall *call, CfAccountId account,
   params_text (params, change->add_address);
   params_text (params, change->remove_address);
   params_text (params, change->credential_kind);
-  if (change->credential != NULL) {
-    value = g_bytes_get_data (change->credential, &length);
-    params_bytea (params, value, length);
-  } else {
-    params_null (params);
-  }
+  params_bytes (params, change->credential);
   params_int8 (params, change->last_uid_validity);
   pg_send (conn->pg, STATEMENT_ACCOUNT_CHANGE, NULL, NULL);
   if (!pg_run (conn->pg, error))

@@ -43,17 +43,16 @@ content_add_sections (Params *params, guint n, const CfReadRequest *const *reque
   params_array_end (params);
 }
 
-static Reading *
-content_check_number (Reading *reading, const Row *row, ReadProgress **out_progress, GError **error)
+/* The request that @row belongs to. NULL: there is none such. */
+static ReadProgress *
+content_get_progress (Reading *reading, const Row *row, GError **error)
 {
-  gint64 i = row_int (row, 0);
+  gint64 i = row_int (row, 0); /* from 1 */
 
-  if (i < 1 || i > reading->n) {
-    errors_set_damaged (error);
-    return NULL;
-  }
-  *out_progress = &reading->progress[i - 1];
-  return reading;
+  if (i >= 1 && i <= reading->n)
+    return &reading->progress[i - 1];
+  errors_set_damaged (error);
+  return NULL;
 }
 
 /* The section's area. FALSE: it is not to be read, as the facts that come with it are of another version, or
@@ -82,11 +81,11 @@ static gboolean
 content_take_head (const Row *row, gpointer data, GError **error)
 {
   Reading *reading = data;
-  ReadProgress *progress;
+  ReadProgress *progress = content_get_progress (reading, row, error);
   guint64 total, offset = 0, length;
   guint i;
 
-  if (content_check_number (reading, row, &progress, error) == NULL)
+  if (progress == NULL)
     return FALSE;
   i = (guint) (progress - reading->progress);
   if (row_is_null (row, 1)) {
@@ -118,11 +117,11 @@ static gboolean
 content_take_octets (const Row *row, gpointer data, GError **error)
 {
   Reading *reading = data;
-  ReadProgress *progress;
+  ReadProgress *progress = content_get_progress (reading, row, error);
   const guint8 *octets;
   gsize length;
 
-  if (content_check_number (reading, row, &progress, error) == NULL)
+  if (progress == NULL)
     return FALSE;
   if (!progress->readable)
     return TRUE;

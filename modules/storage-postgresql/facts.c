@@ -230,11 +230,10 @@ void
 facts_send (Pg *pg, CfAccountId account, CfContentId content, CfFacts *facts)
 {
   Params *params = pg_params (pg);
-  GBytes *encoded = cf_facts_get_encoded (facts);
 
   params_int8 (params, (gint64) account);
   params_int8 (params, (gint64) content);
-  params_bytea (params, g_bytes_get_data (encoded, NULL), g_bytes_get_size (encoded));
+  params_bytes (params, cf_facts_get_encoded (facts));
   facts_add_lookups (params, facts);
   facts_add_addresses (params, facts);
   facts_add_parts (params, facts);

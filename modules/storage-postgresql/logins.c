@@ -23,14 +23,8 @@ static void
 login_add_texts (Params *params, guint n, const CfLoginRecord *const *records, gsize offset)
 {
   params_array_begin (params, TYPE_TEXT);
-  for (guint i = 0; i < n; i++) {
-    const char *text = G_STRUCT_MEMBER (const char *, records[i], offset);
-
-    if (text != NULL)
-      params_element_text (params, text);
-    else
-      params_element_null (params);
-  }
+  for (guint i = 0; i < n; i++)
+    params_element_text (params, G_STRUCT_MEMBER (const char *, records[i], offset));
   params_array_end (params);
 }
 

@@ -24,7 +24,9 @@ typedef struct {
 static int
 upload_compare (gconstpointer a, gconstpointer b)
 {
-  return memcmp (((const Upload *) a)->object->sha256, ((const Upload *) b)->object->sha256, 32);
+  const Upload *x = a, *y = b;
+
+  return memcmp (x->object->sha256, y->object->sha256, sizeof x->object->sha256);
 }
 
 static gboolean

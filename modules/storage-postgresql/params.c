@@ -175,6 +175,15 @@ params_bytea (Params *params, gconstpointer data, gsize length)
 }
 
 void
+params_bytes (Params *params, GBytes *octets)
+{
+  if (octets == NULL)
+    params_null (params);
+  else
+    params_bytea (params, g_bytes_get_data (octets, NULL), g_bytes_get_size (octets));
+}
+
+void
 params_multirange (Params *params, const CfUidSet *uids)
 {
   add (params, NULL, multirange_size (uids));

@@ -1,14 +1,16 @@
 /* storage-postgresql/params.h - parameters of a statement in PostgreSQL's binary form.
  *
- * A list that grows by one value with each call, and is emptied by params_reset(). Octets given to
- * params_bytea() and texts are borrowed until the statement has been queued; everything else is copied. NULL
- * texts are NULL.
+ * A list that grows by one value with each call, and is emptied by params_reset(). Octets and texts that are
+ * a parameter of their own are borrowed until the statement has been queued; everything else is copied,
+ * elements of arrays too. A text or GBytes that is NULL is SQL's NULL, a set that is NULL is an empty one. The
+ * statement's parameter has to be of the type that is given, as nothing is converted.
  */
 #ifndef STORAGE_POSTGRESQL_PARAMS_H
 #define STORAGE_POSTGRESQL_PARAMS_H
 
 #include <coffer/coffer.h>
 
+/* More than any statement has (commit_batch: 31; SEARCH: search.c). */
 #define PARAMS_MAX 40
 
 /* OIDs of PostgreSQL's own types, which never change. */
@@ -47,6 +49,7 @@ void params_text (Params *params, const char *text);
 /* The same, not borrowed. */
 void params_copied_text (Params *params, const char *text);
 void params_bytea (Params *params, gconstpointer data, gsize length);
+void params_bytes (Params *params, GBytes *octets);
 void params_multirange (Params *params, const CfUidSet *uids);
 
 /* An array: begin, its elements, end. */

@@ -6,8 +6,6 @@
  */
 #include "store.h"
 
-#include <string.h>
-
 const char *const search_lookup_names[] = {
   "contribution-id", "conversation-id", "imdn-message-id", "inreplyto-contribution-id", "message-id", NULL,
 };
@@ -25,7 +23,8 @@ const char *const search_lookup_names[] = {
 typedef struct {
   GString *sql;
   Params *params;
-  gboolean exact; /* nothing was left out */
+  gboolean exact;       /* nothing was left out */
+  gboolean has_content; /* it looks at the content c, and not at the placement p alone */
   guint depth;
 } Condition;
 
@@ -152,6 +151,7 @@ condition_translate (Condition *condition, const CfSearchNode *node)
   case CF_SEARCH_SENTBEFORE:
   case CF_SEARCH_SENTON:
   case CF_SEARCH_SENTSINCE:
+    condition->has_content = TRUE;
     condition_day (condition, SENT_DAY, node);
     return TRUE;
   default: /* text, what core alone knows, and kinds of a newer core */
@@ -189,33 +189,29 @@ search_take_exists (const Row *row, gpointer data, GError **error)
   return TRUE;
 }
 
+#define CONTENT " join coffer.content c on c.account = p.account and c.id = p.content"
+
 /* Queues the query. FALSE: no part of the tree can be said. */
 static gboolean
 search_send (CfStoreConn *conn, CfAccountId account, CfMailboxId mailbox, const CfSearchNode *tree,
              const CfUidSet *candidates, CfUidSet *found, gboolean *out_exact)
 {
-  g_autoptr (GString) sql = g_string_new (NULL);
-  Condition condition = { .sql = sql, .params = pg_params (conn->pg), .exact = TRUE };
+  g_autoptr (GString) where = g_string_new (NULL);
+  g_autofree char *sql = NULL;
+  Condition condition = { .sql = where, .params = pg_params (conn->pg), .exact = TRUE };
   gsize n = cf_uid_set_get_n_ranges (candidates);
 
   params_int8 (condition.params, (gint64) account);
   params_int8 (condition.params, (gint64) mailbox);
   params_int8 (condition.params, cf_uid_set_get_range (candidates, 0).first);
   params_int8 (condition.params, cf_uid_set_get_range (candidates, n - 1).last);
-  g_string_append (sql, "select p.uid from coffer.placement p"
-                        " join coffer.content c on c.account = p.account and c.id = p.content"
-                        " where p.account = $1::bigint and p.mailbox = $2::bigint"
-                        " and p.uid between $3::bigint and $4::bigint and ");
   if (!condition_node (&condition, tree))
     return FALSE;
-  /* Without a look at the content there is no need to find it. */
-  if (strstr (sql->str, SENT_DAY) == NULL) {
-    g_autofree char *condition_text = g_strdup (strstr (sql->str, " where "));
-
-    g_string_printf (sql, "select p.uid from coffer.placement p%s", condition_text);
-  }
-  g_string_append (sql, " order by p.uid");
-  pg_send_text (conn->pg, sql->str, search_take_uid, found);
+  sql = g_strdup_printf ("select p.uid from coffer.placement p%s"
+                         " where p.account = $1::bigint and p.mailbox = $2::bigint"
+                         " and p.uid between $3::bigint and $4::bigint and %s order by p.uid",
+                         condition.has_content ? CONTENT : "", where->str);
+  pg_send_text (conn->pg, sql, search_take_uid, found);
   *out_exact = condition.exact;
   return TRUE;
 }

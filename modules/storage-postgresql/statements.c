@@ -1,4 +1,8 @@
-/* storage-postgresql/statements.c - every statement of this module (statements.h). */
+/* storage-postgresql/statements.c - every statement of this module (statements.h).
+ *
+ * Rows are found by whole primary keys, one at a time: "lateral (... offset 0)" keeps the planner from making
+ * a join of it, which it would carry out by reading a table as a whole where it takes that for a small one.
+ */
 #include "statements.h"
 
 #define ACCOUNT_COLUMNS                                                                                      \
@@ -8,8 +12,9 @@
   " cross join lateral (select coalesce(sum(m.octets), 0)::bigint as octets,"                                \
   "   coalesce(sum(m.messages), 0)::bigint as messages from coffer.mailbox m where m.account = a.id) u"
 
-/* Octets in one chunk. */
-#define CHUNK "262144"
+#define TEXT_OF(number)  TEXT_OF_ (number)
+#define TEXT_OF_(number) #number
+#define CHUNK            TEXT_OF (CHUNK_SIZE)
 
 #define STATUS                                                                                               \
   "select " MAILBOX_COLUMNS ", messages, unseen, deleted, octets,"                                           \
@@ -93,7 +98,9 @@ const StatementRow statements[STATEMENT_LAST] = {
              "   where account = $1 and content = r.content and (r.want_facts or r.path is not null)"
              "   offset 0) f on true"
              " left join lateral coffer.content_area($1, r.content, r.path, r.section) a on true"),
-  /* From each request to the range of the message, to the segments it meets, to their chunks. */
+  /* From each request r, of content c, to the area a of its section (NULL: the message), with its bounds b;
+   * to what is wanted of that, w, counted in the message; to the segments s that this meets; to what is
+   * wanted of each, t, counted in the object or among the inline octets; to the chunks k that hold it. */
   STATEMENT (
       READ_OCTETS,
       "select r.i, s.position + k.n * " CHUNK " + k.skip - s.source_offset, k.data"
@@ -107,8 +114,8 @@ const StatementRow statements[STATEMENT_LAST] = {
       " cross join lateral (select b.begin + least(r.first, b.size) as first,"
       "   b.begin + least(r.first + r.length, b.size) as last offset 0) w"
       " cross join lateral ("
-      "   select 0::bigint as position, c.octets as length, null::bigint as object, 0::bigint as "
-      "source_offset"
+      "   select 0::bigint as position, c.octets as length, null::bigint as object,"
+      "       0::bigint as source_offset"
       "     where c.inline_octets = c.octets and w.last > w.first"
       "   union all"
       "   (select position, length, object, source_offset from coffer.content_segment"
@@ -136,8 +143,8 @@ const StatementRow statements[STATEMENT_LAST] = {
       "insert into coffer.content (account, id, octets, inline_octets, created, sent_date, sent_zone,"
       " from_address, subject, message_id, conversation_id, contribution_id, in_reply_to_contribution_id,"
       " imdn_message_id, preview)"
-      " values ($1, $2, $3, $4, extract(epoch from now())::bigint, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-      "$14)"),
+      " values ($1, $2, $3, $4, extract(epoch from now())::bigint, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+      "   $14)"),
   STATEMENT (
       CONTENT_CHUNK_ADD,
       "insert into coffer.content_chunk (account, content, n, sha256, data) values ($1, $2, $3, $4, $5)"),

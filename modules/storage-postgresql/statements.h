@@ -1,10 +1,14 @@
 /* storage-postgresql/statements.h - every statement of this module, in one table.
  *
- * They are prepared on each connection when first used. What is not here is in the schema's functions, or
- * made for one SEARCH (search.c).
+ * They are prepared on each connection when first used. What is not here is in the schema's functions, made
+ * for one SEARCH (search.c), or asked by those who look at the whole store or at the server (check.c,
+ * watch.c).
  */
 #ifndef STORAGE_POSTGRESQL_STATEMENTS_H
 #define STORAGE_POSTGRESQL_STATEMENTS_H
+
+/* Octets in one chunk of content or of an object. A literal, as it stands in SQL too. */
+#define CHUNK_SIZE 262144
 
 typedef enum {
   STATEMENT_SETTINGS,

@@ -9,9 +9,6 @@
 #include "known.h"
 #include "pg.h"
 
-/* Octets in one chunk of content or of an object. */
-#define CHUNK_SIZE (256 * 1024)
-
 /* The configuration; module.c says what the keys mean. */
 typedef struct {
   char *dsn;
@@ -123,7 +120,7 @@ typedef enum {
 } SegmentColumn;
 /* Adds a column's values to the array under way. */
 void append_add_segments (Params *params, const CfAppend *append, SegmentColumn column);
-/* Queues a new content. FALSE: its octets cannot be read. */
+/* Queues a new content, all but its segments. FALSE: its octets cannot be read or hashed. */
 gboolean append_send (Pg *pg, CfAccountId account, CfContentId content, const CfAppend *append,
                       guint64 inline_octets, GError **error);
 

@@ -52,9 +52,10 @@ gboolean
 slot_backup (CfStoreConn *conn, const CfCall *call, const char *path, CfProgressFunc progress,
              gpointer user_data, GError **error)
 {
-  g_set_error_literal (error, CF_ERROR, CF_ERROR_NOT_SUPPORTED,
-                       "A store on PostgreSQL is backed up by PostgreSQL's own programs, pg_dump or pg_basebackup: "
-                       "see the operator's guide, \"On PostgreSQL\"");
+  g_set_error_literal (
+      error, CF_ERROR, CF_ERROR_NOT_SUPPORTED,
+      "A store on PostgreSQL is backed up by PostgreSQL's own programs, pg_dump or pg_basebackup: "
+      "see the operator's guide, \"On PostgreSQL\"");
   return FALSE;
 }
 
