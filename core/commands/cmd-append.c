@@ -1,5 +1,5 @@
 /* core/commands/cmd-append.c - APPEND, of any number of messages (RFC 3501, 6.3.11; RFC 3502; RFC 3516, 4.3
- * for literal8; RFC 4315, 3 for APPENDUID).
+ * for literal8; RFC 6855, 4 for UTF8; RFC 4315, 3 for APPENDUID).
  *
  * Each message is scanned when it is complete; its large parts are stored apart first, in commits of their
  * own and without a lock; then all messages are placed in one operation that succeeds or fails as a whole.
@@ -7,10 +7,13 @@
  * that goes on, as it may without a time of grace, they stay in their messages.
  */
 #include "commands/commands.h"
+#include "commands/net-unicode.h"
 #include "commands/upload.h"
 #include "commands/writing.h"
 #include "imap/notify.h"
+#include "imap/revision.h"
 #include "imap/selected.h"
+#include "module/settings.h"
 #include "store/names.h"
 #include "store/rights.h"
 #include "store/service.h"
@@ -42,7 +45,25 @@ append_free (gpointer data)
   g_free (self);
 }
 
-/* [flag-list SP] [date-time SP] literal */
+/* literal, literal8, or utf8-literal: "UTF8 (" literal8 ")" (RFC 6855, 4). */
+static gboolean
+append_parse_literal (CfInput *input, CfSource **out_source, GError **error)
+{
+  gboolean literal8;
+
+  if (!cf_settings_get ()->utf8_accept || !cf_input_skip_word (input, "UTF8"))
+    return cf_input_literal (input, out_source, &literal8, error);
+  if (!cf_input_space (input, error) || !cf_input_expect (input, '(', error)
+      || !cf_input_literal (input, out_source, &literal8, error))
+    return FALSE;
+  if (literal8 && cf_input_skip (input, ')'))
+    return TRUE;
+  g_clear_pointer (out_source, cf_source_unref);
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "Expected UTF8 (~{octets} ...)");
+  return FALSE;
+}
+
+/* [flag-list SP] [date-time SP] message */
 static gboolean
 append_parse_message (CfInput *input, Append *self, GError **error)
 {
@@ -52,7 +73,6 @@ append_parse_message (CfInput *input, Append *self, GError **error)
   gint64 date = g_date_time_to_unix (now);
   gint zone = g_date_time_get_utc_offset (now) / G_TIME_SPAN_MINUTE;
   guint flags = 0;
-  gboolean literal8;
 
   if (!cf_input_space (input, error))
     return FALSE;
@@ -62,7 +82,7 @@ append_parse_message (CfInput *input, Append *self, GError **error)
   if (cf_input_peek (input) == '"'
       && (!cf_input_date_time (input, &date, &zone, error) || !cf_input_space (input, error)))
     return FALSE;
-  if (!cf_writing_check_keywords (keywords, error) || !cf_input_literal (input, &source, &literal8, error))
+  if (!cf_writing_check_keywords (keywords, error) || !append_parse_literal (input, &source, error))
     return FALSE;
   if (cf_source_get_length (source) == 0)
     self->cancelled = TRUE;
@@ -88,13 +108,31 @@ append_parse (CfCommandCall *call, Append *self, GError **error)
   return TRUE;
 }
 
+/* Who offers UTF8=ACCEPT must refuse 8-bit header fields to clients that do not know it (RFC 6855, 4). Those
+ * of IMAP4rev2 do (RFC 9051, 6.3.12). */
+static gboolean
+append_check_header (CfCommandCall *call, CfUpload *upload, GError **error)
+{
+  gboolean is_8bit;
+
+  if (!cf_settings_get ()->utf8_accept || cf_session_is_utf8 (cf_call_get_session (call)))
+    return TRUE;
+  if (!cf_upload_has_8bit_header (upload, &is_8bit, error))
+    return FALSE;
+  if (is_8bit)
+    g_set_error_literal (error, CF_ERROR, CF_ERROR_NO,
+                         "8-bit header fields are for clients that have enabled UTF8=ACCEPT or IMAP4rev2");
+  return !is_8bit;
+}
+
 /* One message a step, so that many do not keep a worker. */
 static CfRun
-append_scan (Append *self, GError **error)
+append_scan (CfCommandCall *call, Append *self, GError **error)
 {
   CfUpload *upload = g_ptr_array_index (self->uploads, self->scanned);
 
-  if (!cf_upload_scan (upload, cf_store_has_object_put (), error))
+  if (!cf_upload_scan (upload, cf_store_has_object_put (), error)
+      || !append_check_header (call, upload, error))
     return CF_RUN_ERROR;
   self->scanned++;
   return CF_RUN_MORE;
@@ -143,6 +181,7 @@ append_respond (CfCommandCall *call, Append *self)
   text = cf_uid_set_to_string (uids);
   if (uid_validity != 0)
     cf_call_set_ok (call, "[APPENDUID %u %s] APPEND completed", uid_validity, text);
+  cf_net_unicode_tell (call, self->name, TRUE);
 }
 
 /* After a failed write: TRUE when it is worth another try from what has been reset here. */
@@ -209,6 +248,7 @@ CfRun
 cmd_append (CfCommandCall *call, GError **error)
 {
   Append *self = cf_call_get_state (call);
+  CfRun run;
 
   if (self == NULL) {
     self = g_new0 (Append, 1);
@@ -218,6 +258,8 @@ cmd_append (CfCommandCall *call, GError **error)
       return CF_RUN_ERROR;
   }
   if (self->scanned < self->uploads->len)
-    return append_scan (self, error);
+    return append_scan (call, self, error);
+  if ((run = cf_net_unicode_settle (call, &self->name, error)) != CF_RUN_DONE)
+    return run;
   return append_write (call, self, error);
 }

@@ -5,6 +5,7 @@
  * in both or neither.
  */
 #include "commands/commands.h"
+#include "commands/net-unicode.h"
 #include "commands/writing.h"
 #include "imap/notify.h"
 #include "imap/selected.h"
@@ -105,6 +106,7 @@ copy_run (CfCommandCall *call, CfWriteKind kind, GError **error)
   CfSession *session = cf_call_get_session (call);
   Copy *self = cf_call_get_state (call);
   const GError *failure;
+  CfRun run;
 
   if (self == NULL) {
     self = g_new0 (Copy, 1);
@@ -113,6 +115,8 @@ copy_run (CfCommandCall *call, CfWriteKind kind, GError **error)
     if (!copy_parse (call, self, error))
       return CF_RUN_ERROR;
   }
+  if ((run = cf_net_unicode_settle (call, &self->destination, error)) != CF_RUN_DONE)
+    return run;
   for (;;) {
     if (self->writing.write == NULL) {
       if (!cf_call_enter_store (call))

@@ -5,6 +5,7 @@
  * 3501, 6.3.6 wants.
  */
 #include "commands/commands.h"
+#include "commands/net-unicode.h"
 #include "commands/object-id.h"
 #include "commands/special-use.h"
 #include "commands/subscription.h"
@@ -72,7 +73,7 @@ cmd_create (CfCommandCall *call, GError **error)
   guint32 uid_validity;
   CfMailboxId id = 0;
 
-  if (tree == NULL)
+  if (tree == NULL || !cf_net_unicode_make (call, &tree->name, tree->name, error))
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
@@ -83,6 +84,7 @@ cmd_create (CfCommandCall *call, GError **error)
     cf_object_id_of_mailbox (uid_validity, object_id);
     cf_call_set_ok (call, "[MAILBOXID (%s)] CREATE completed", object_id);
     cf_names_lookup (cf_session_get_account (session), tree->name, &id);
+    cf_net_unicode_tell (call, tree->name, TRUE);
   }
   return tree_finish (session, created, CF_TREE_CREATE, tree->name, NULL, id, error);
 }
@@ -93,6 +95,7 @@ cmd_delete (CfCommandCall *call, GError **error)
   CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_PLAIN, FALSE, FALSE, error);
   gboolean deleted;
+  CfRun run;
 
   if (tree == NULL)
     return CF_RUN_ERROR;
@@ -100,11 +103,15 @@ cmd_delete (CfCommandCall *call, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "INBOX cannot be deleted");
     return CF_RUN_ERROR;
   }
+  if ((run = cf_net_unicode_settle (call, &tree->name, error)) != CF_RUN_DONE)
+    return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   deleted = cf_store_mailbox_delete (session, tree->name, error);
-  if (deleted)
+  if (deleted) {
     cf_selected_follow_delete (session, tree->name);
+    cf_net_unicode_tell (call, tree->name, FALSE);
+  }
   return tree_finish (session, deleted, CF_TREE_DELETE, tree->name, NULL, 0, error);
 }
 
@@ -131,12 +138,19 @@ cmd_rename (CfCommandCall *call, GError **error)
   CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_CREATE, TRUE, FALSE, error);
   gboolean renamed;
+  CfRun run;
 
-  if (tree == NULL || !rename_check (tree, error))
+  if (tree == NULL)
+    return CF_RUN_ERROR;
+  if ((run = cf_net_unicode_settle (call, &tree->name, error)) != CF_RUN_DONE)
+    return run;
+  if (!cf_net_unicode_make (call, &tree->to, tree->name, error) || !rename_check (tree, error))
     return CF_RUN_ERROR;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   renamed = cf_store_mailbox_rename (session, tree->name, tree->to, error);
+  if (renamed)
+    cf_net_unicode_tell (call, tree->to, TRUE);
   return tree_finish (session, renamed, CF_TREE_RENAME, tree->name, tree->to, 0, error);
 }
 
@@ -160,9 +174,12 @@ subscription_run (CfCommandCall *call, gboolean subscribed, GError **error)
   CfSession *session = cf_call_get_session (call);
   Tree *tree = tree_parse (call, CF_MAILBOX_NAME_PLAIN, FALSE, FALSE, error);
   CfMailboxId id;
+  CfRun run;
 
   if (tree == NULL)
     return CF_RUN_ERROR;
+  if ((run = cf_net_unicode_settle (call, &tree->name, error)) != CF_RUN_DONE)
+    return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   if (!cf_rights_check (session, tree->name, CF_RIGHT_LOOKUP, error))

@@ -9,10 +9,13 @@
 #include "commands/commands.h"
 #include "commands/list-tree.h"
 #include "commands/list.h"
+#include "commands/net-unicode.h"
 #include "commands/special-use.h"
 #include "commands/status.h"
 #include "commands/subscription.h"
 #include "imap/input.h"
+#include "imap/output.h"
+#include "imap/revision.h"
 #include "imap/session.h"
 #include "module/registry.h"
 #include "store/calls.h"
@@ -21,6 +24,7 @@ typedef struct {
   gboolean lsub;
   gboolean is_extended;
   gboolean recursive, shows_subscribed;
+  gboolean asks_root;        /* a pattern was empty */
   guint select;              /* CfListSelect */
   GPtrArray *patterns;       /* with the reference in front */
   const GPtrArray *statuses; /* items of STATUS; NULL: not asked for */
@@ -113,7 +117,15 @@ list_take_options (CfCommandCall *call, List *list, GError **error)
 
 /* ---- Arguments ---- */
 
-/* A pattern that cannot match any name is passed over by an extended LIST (RFC 5258, 3). */
+/* A pattern that cannot match any name is passed over by an extended LIST (RFC 5258, 3), and by every one of
+ * RFC 9051, 6.3.9. */
+static gboolean
+list_passes_over (CfSession *session, const List *list, const GError *failure)
+{
+  return (list->is_extended || cf_session_is_rev2 (session))
+         && g_error_matches (failure, CF_ERROR, CF_ERROR_CANNOT);
+}
+
 static gboolean
 list_pass_over_pattern (CfInput *input, GError **error)
 {
@@ -122,40 +134,58 @@ list_pass_over_pattern (CfInput *input, GError **error)
   return text != NULL || cf_input_string (input, &text, error);
 }
 
-static gboolean
-list_read_pattern (CfInput *input, List *list, const char *reference, GError **error)
+/* Takes over @pattern. One whose characters are not composed is looked for as it is and composed, as a name
+ * is (net-unicode.h). */
+static void
+list_add_pattern (CfSession *session, List *list, char *pattern)
 {
+  char *composed = cf_session_is_utf8 (session) ? cf_net_unicode_compose (pattern) : NULL;
+
+  g_ptr_array_add (list->patterns, pattern);
+  if (composed != NULL)
+    g_ptr_array_add (list->patterns, composed);
+}
+
+static gboolean
+list_read_pattern (CfCommandCall *call, List *list, const char *reference, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfInput *input = cf_call_get_input (call);
   g_autoptr (GError) local_error = NULL;
   g_autofree char *pattern = NULL;
   g_autofree char *whole = NULL;
   char *normal = NULL;
 
   if (cf_input_list_mailbox (input, &pattern, &local_error)) {
-    if (pattern[0] == '\0' && !list->lsub)
+    if (pattern[0] == '\0' && !list->lsub) {
+      list->asks_root = TRUE;
       return TRUE;
+    }
     whole = g_strconcat (reference, pattern, NULL);
     normal = cf_mailbox_name_normalise (whole, CF_MAILBOX_NAME_PATTERN, &local_error);
-  } else if (list->is_extended && g_error_matches (local_error, CF_ERROR, CF_ERROR_CANNOT)) {
+  } else if (list_passes_over (session, list, local_error)) {
     return list_pass_over_pattern (input, error);
   }
   if (normal != NULL) {
-    g_ptr_array_add (list->patterns, normal);
+    list_add_pattern (session, list, normal);
     return TRUE;
   }
-  if (list->is_extended && g_error_matches (local_error, CF_ERROR, CF_ERROR_CANNOT))
+  if (list_passes_over (session, list, local_error))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
 }
 
 static gboolean
-list_read_patterns (CfInput *input, List *list, const char *reference, GError **error)
+list_read_patterns (CfCommandCall *call, List *list, const char *reference, GError **error)
 {
+  CfInput *input = cf_call_get_input (call);
+
   if (list->lsub || !cf_input_skip (input, '('))
-    return list_read_pattern (input, list, reference, error);
+    return list_read_pattern (call, list, reference, error);
   list->is_extended = TRUE;
   do {
-    if (!list_read_pattern (input, list, reference, error))
+    if (!list_read_pattern (call, list, reference, error))
       return FALSE;
   } while (cf_input_skip (input, ' '));
   return cf_input_expect (input, ')', error);
@@ -190,7 +220,7 @@ list_parse (CfCommandCall *call, List *list, GError **error)
       return FALSE;
   }
   return cf_input_mailbox_kind (input, CF_MAILBOX_NAME_PATTERN, &reference, error)
-         && cf_input_space (input, error) && list_read_patterns (input, list, reference, error)
+         && cf_input_space (input, error) && list_read_patterns (call, list, reference, error)
          && list_read_return (call, list, error) && cf_input_end (input, error)
          && list_take_options (call, list, error);
 }
@@ -274,6 +304,17 @@ list_load (CfSession *session, List *list, GError **error)
 
 /* ---- Responses ---- */
 
+/* Each with a space in front. */
+static void
+list_write_own_attributes (CfSession *session, const CfMailboxInfo *info, CfOutput *output)
+{
+  for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
+    if ((info->special_use & bit) != 0)
+      cf_output_printf (output, " %s", cf_special_use_get_name (bit));
+  for (guint i = 0; i < cf_registry_get_n_items (CF_ITEM_LIST); i++)
+    cf_registry_get_item (CF_ITEM_LIST, i)->emit_list (session, info, output);
+}
+
 void
 cf_list_write_attributes (CfSession *session, const CfMailboxInfo *info, gboolean has_children,
                           gboolean subscribed)
@@ -283,11 +324,40 @@ cf_list_write_attributes (CfSession *session, const CfMailboxInfo *info, gboolea
   cf_output_text (output, has_children ? "\\HasChildren" : "\\HasNoChildren");
   if (subscribed)
     cf_output_text (output, " \\Subscribed");
-  for (guint bit = 1; bit <= CF_SPECIAL_USE_IMPORTANT; bit <<= 1)
-    if ((info->special_use & bit) != 0)
-      cf_output_printf (output, " %s", cf_special_use_get_name (bit));
-  for (guint i = 0; i < cf_registry_get_n_items (CF_ITEM_LIST); i++)
-    cf_registry_get_item (CF_ITEM_LIST, i)->emit_list (session, info, output);
+  list_write_own_attributes (session, info, output);
+}
+
+void
+cf_list_write_name (CfSession *session, const char *name, const char *old_name)
+{
+  CfOutput *output = cf_session_get_output (session);
+
+  cf_output_text (output, ") \"/\" ");
+  cf_output_mailbox (output, name, TRUE);
+  if (old_name != NULL) {
+    cf_output_text (output, " (\"OLDNAME\" (");
+    cf_output_mailbox (output, old_name, TRUE);
+    cf_output_text (output, "))");
+  }
+  cf_output_text (output, "\r\n");
+}
+
+void
+cf_list_write_one (CfSession *session, const CfMailboxInfo *info, gboolean exists, const char *old_name)
+{
+  CfOutput *output = cf_session_get_output (session);
+  g_autoptr (CfOutput) attributes = cf_output_new (0);
+  gsize length;
+  const guint8 *octets;
+
+  if (!exists)
+    cf_output_text (attributes, " \\NonExistent");
+  list_write_own_attributes (session, info, attributes);
+  cf_output_text (output, "* LIST (");
+  octets = cf_output_peek (attributes, &length);
+  if (length > 0)
+    cf_output_octets (output, octets + 1, length - 1);
+  cf_list_write_name (session, info->name, old_name);
 }
 
 static void
@@ -372,7 +442,7 @@ list_run (CfCommandCall *call, gboolean lsub, GError **error)
   }
   if (list->patterns->len == 0) {
     /* The separator and the reference's root. */
-    if (!list->is_extended)
+    if (list->asks_root && !list->is_extended)
       cf_output_text (cf_call_get_output (call), "* LIST (\\Noselect) \"/\" \"\"\r\n");
     return CF_RUN_DONE;
   }

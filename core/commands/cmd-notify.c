@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "commands/fetch.h"
 #include "commands/list.h"
+#include "commands/net-unicode.h"
 #include "commands/notify-tell.h"
 #include "imap/modseq.h"
 #include "imap/output.h"
@@ -102,11 +103,15 @@ read_names (CfInput *input, GError **error)
   gboolean list = cf_input_skip (input, '(');
 
   do {
-    char *name;
+    char *name, *composed;
 
     if (!cf_input_mailbox (input, &name, error))
       return NULL;
     g_ptr_array_add (names, name);
+    /* Either can be the mailbox's (net-unicode.h). */
+    composed = (cf_input_get_options (input) & CF_INPUT_UTF8) != 0 ? cf_net_unicode_compose (name) : NULL;
+    if (composed != NULL)
+      g_ptr_array_add (names, composed);
   } while (list && cf_input_skip (input, ' '));
   if (list && !cf_input_expect (input, ')', error))
     return NULL;
@@ -322,9 +327,7 @@ write_no_access (CfSession *session, const Row *row)
 
   cf_output_text (output, "* LIST (\\NoAccess ");
   cf_list_write_attributes (session, &row->info, row->has_children, row->subscribed);
-  cf_output_text (output, ") \"/\" ");
-  cf_output_mailbox (output, row->name, TRUE);
-  cf_output_text (output, "\r\n");
+  cf_list_write_name (session, row->name, NULL);
 }
 
 static void

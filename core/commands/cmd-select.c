@@ -1,11 +1,31 @@
-/* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2; RFC 7162, 3.2.5 for QRESYNC). */
+/* core/commands/cmd-select.c - SELECT and EXAMINE (RFC 3501, 6.3.1, 6.3.2; RFC 9051, 6.3.2, 6.3.3; RFC 7162,
+ * 3.2.5 for QRESYNC).
+ *
+ * RFC 9051 has a LIST response for the mailbox, and neither RECENT nor UNSEEN.
+ */
 #include "commands/commands.h"
+#include "commands/list.h"
+#include "commands/net-unicode.h"
 #include "commands/object-id.h"
 #include "commands/resync.h"
 #include "imap/call.h"
 #include "imap/modseq.h"
 #include "imap/output.h"
+#include "imap/revision.h"
 #include "imap/selected.h"
+
+typedef struct {
+  char *name;
+} Select;
+
+static void
+select_free (gpointer data)
+{
+  Select *self = data;
+
+  g_free (self->name);
+  g_free (self);
+}
 
 /* What the responses tell of the rows, gathered in one walk. */
 typedef struct {
@@ -52,11 +72,24 @@ select_write_permanent_flags (CfSession *session, CfOutput *output, CfKeywords *
 }
 
 static void
+select_write_list (CfCommandCall *call)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfMailboxInfo info = { .struct_size = sizeof info,
+                         .id = cf_session_get_mailbox (session),
+                         .name = session->mailbox_name,
+                         .special_use = session->special_use };
+
+  cf_list_write_one (session, &info, TRUE, cf_net_unicode_get_sent (call));
+}
+
+static void
 select_respond (CfCommandCall *call)
 {
   CfSession *session = cf_call_get_session (call);
   CfOutput *output = cf_call_get_output (call);
   CfSnapshot *snapshot = cf_view_get_snapshot (session->view);
+  gboolean rev2 = cf_session_is_rev2 (session);
   Summary summary = { 0 };
   char id[CF_OBJECT_ID_SIZE];
 
@@ -67,25 +100,27 @@ select_respond (CfCommandCall *call)
   cf_output_text (output, "\r\n");
   select_write_permanent_flags (session, output, summary.keywords);
   cf_output_printf (output, "* %u EXISTS\r\n", cf_view_get_exists (session->view));
-  cf_output_printf (output, "* %u RECENT\r\n", cf_view_get_n_recent (session->view));
-  if (summary.unseen != 0)
+  if (!rev2)
+    cf_output_printf (output, "* %u RECENT\r\n", cf_view_get_n_recent (session->view));
+  if (!rev2 && summary.unseen != 0)
     cf_output_printf (output, "* OK [UNSEEN %u] First message without \\Seen\r\n", summary.unseen);
   cf_output_printf (output, "* OK [UIDVALIDITY %u] UIDs are valid\r\n",
                     cf_snapshot_get_uid_validity (snapshot));
   cf_output_printf (output, "* OK [MAILBOXID (%s)] Identifies the mailbox\r\n", id);
   cf_output_printf (output, "* OK [UIDNEXT %u] Next UID\r\n", cf_snapshot_get_uid_next (snapshot));
   cf_modseq_write_opened (session);
+  if (rev2)
+    select_write_list (call);
   cf_keywords_unref (summary.keywords);
 }
 
 static gboolean
-select_parse (CfCommandCall *call, char **out_name, GError **error)
+select_parse (CfCommandCall *call, Select *self, GError **error)
 {
   CfInput *input = cf_call_get_input (call);
 
-  if (!cf_input_space (input, error) || !cf_input_mailbox (input, out_name, error))
+  if (!cf_input_space (input, error) || !cf_input_mailbox (input, &self->name, error))
     return FALSE;
-  cf_call_set_state (call, *out_name, g_free);
   if (cf_input_skip (input, ' ') && !cf_call_parse_parameters (call, CF_PARAMETER_COMMAND, error))
     return FALSE;
   return cf_input_end (input, error);
@@ -122,19 +157,24 @@ static CfRun
 select_run (CfCommandCall *call, gboolean read_only, GError **error)
 {
   CfSession *session = cf_call_get_session (call);
-  char *name = cf_call_get_state (call);
+  Select *self = cf_call_get_state (call);
   gpointer resync = NULL;
+  CfRun run;
 
-  if (name == NULL) {
-    if (!select_parse (call, &name, error))
+  if (self == NULL) {
+    self = g_new0 (Select, 1);
+    cf_call_set_state (call, self, select_free);
+    if (!select_parse (call, self, error))
       return CF_RUN_ERROR;
     select_leave (session, cf_call_get_output (call));
   }
+  if ((run = cf_net_unicode_settle (call, &self->name, error)) != CF_RUN_DONE)
+    return run;
   cf_call_lookup_parameter (call, "QRESYNC", &resync);
   if (!call->has_opened) {
-    if (!cf_call_begin_load (call, name) || !cf_call_enter_store (call))
+    if (!cf_call_begin_load (call, self->name) || !cf_call_enter_store (call))
       return CF_RUN_WAIT;
-    if (!select_open (call, name, read_only, resync, error))
+    if (!select_open (call, self->name, read_only, resync, error))
       return CF_RUN_ERROR;
   }
   if (resync != NULL && cf_resync_write (resync, call) == CF_RUN_MORE)

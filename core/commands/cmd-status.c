@@ -1,7 +1,9 @@
 /* core/commands/cmd-status.c - STATUS (RFC 3501, 6.3.10; RFC 9051, 6.3.11 for DELETED; RFC 8438 for SIZE; RFC
  * 7889 for APPENDLIMIT). */
 #include "commands/commands.h"
+#include "commands/net-unicode.h"
 #include "commands/status.h"
+#include "imap/revision.h"
 #include "imap/session.h"
 #include "module/registry.h"
 #include "module/settings.h"
@@ -81,6 +83,7 @@ cmd_status (CfCommandCall *call, GError **error)
 {
   Status *status = cf_call_get_state (call);
   CfMailboxStatus counts;
+  CfRun run;
 
   if (status == NULL) {
     status = g_new0 (Status, 1);
@@ -88,6 +91,8 @@ cmd_status (CfCommandCall *call, GError **error)
     if (!status_parse (call, status, error))
       return CF_RUN_ERROR;
   }
+  if ((run = cf_net_unicode_settle (call, &status->name, error)) != CF_RUN_DONE)
+    return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
   if (!cf_store_mailbox_status (cf_call_get_session (call), status->name, &counts, error))
@@ -108,6 +113,16 @@ static void
 emit_recent (CfSession *session, const CfMailboxStatus *status, CfOutput *output)
 {
   cf_output_printf (output, "%u", status->recent);
+}
+
+/* RFC 9051 has no \Recent. */
+static gboolean
+parse_recent (CfCommandCall *call, CfInput *input, CfItemRequest *request, GError **error)
+{
+  if (!cf_session_is_rev2 (cf_call_get_session (call)))
+    return TRUE;
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "RECENT is not an item of IMAP4rev2");
+  return FALSE;
 }
 
 static void
@@ -148,7 +163,7 @@ emit_appendlimit (CfSession *session, const CfMailboxStatus *status, CfOutput *o
 
 static const CfItem items[] = {
   { .kind = CF_ITEM_STATUS, .name = "MESSAGES", .emit_status = emit_messages },
-  { .kind = CF_ITEM_STATUS, .name = "RECENT", .emit_status = emit_recent },
+  { .kind = CF_ITEM_STATUS, .name = "RECENT", .parse = parse_recent, .emit_status = emit_recent },
   { .kind = CF_ITEM_STATUS, .name = "UIDNEXT", .emit_status = emit_uidnext },
   { .kind = CF_ITEM_STATUS, .name = "UIDVALIDITY", .emit_status = emit_uidvalidity },
   { .kind = CF_ITEM_STATUS, .name = "UNSEEN", .emit_status = emit_unseen },

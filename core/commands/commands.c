@@ -1,6 +1,7 @@
 /* core/commands/commands.c - the tables of the base commands and capabilities (commands.h). */
 #include "commands/commands.h"
 #include "commands/login.h"
+#include "imap/revision.h"
 #include "imap/session.h"
 #include "module/registry.h"
 #include "module/settings.h"
@@ -83,8 +84,16 @@ auth_visible (CfSession *session, GString *out_text)
   return out_text->len > 0;
 }
 
+static gboolean
+utf8_visible (CfSession *session, GString *out_text)
+{
+  return cf_settings_get ()->utf8_accept;
+}
+
+/* Clients of the first revision look no further than the first word, so that comes first. */
 static const CfCapability capabilities[] = {
   { "IMAP4rev1", CF_STATE_ANY },
+  { "IMAP4rev2", CF_STATE_ANY, NULL, cf_session_enable_rev2 },
   { "LITERAL+", CF_STATE_ANY },
   { "SASL-IR", CF_STATE_NOT_AUTHENTICATED },
   { "STARTTLS", CF_STATE_NOT_AUTHENTICATED, starttls_visible },
@@ -92,6 +101,7 @@ static const CfCapability capabilities[] = {
   { "AUTH", CF_STATE_NOT_AUTHENTICATED, auth_visible },
   { "ID", CF_STATE_ANY },
   { "ENABLE", CF_STATE_ANY },
+  { "UTF8=ACCEPT", CF_STATE_ANY, utf8_visible, cf_session_enable_utf8 },
   { "IDLE", CF_STATE_ANY },
   { "NAMESPACE", CF_STATE_LOGGED_IN },
   { "NOTIFY", CF_STATE_LOGGED_IN },

@@ -98,25 +98,38 @@ span_write_fields (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, 
 
 /* ---- Decoded octets of a part ---- */
 
+/* What is decoded by copying has a NUL if the message has; of other encodings that is not known before the last
+ * octet. Without one the value is a string (RFC 3516, 4.2; RFC 9051, 7.5.2). */
+static gboolean
+span_may_have_nul (const CfMessage *message, const char *encoding)
+{
+  gboolean copied = g_ascii_strcasecmp (encoding, "7bit") == 0 || g_ascii_strcasecmp (encoding, "8bit") == 0
+                    || g_ascii_strcasecmp (encoding, "binary") == 0;
+
+  return !copied || cf_facts_needs_presentation (message->facts);
+}
+
 static CfRun
 span_begin_decode (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, GError **error)
 {
   const CfPart *part = cf_facts_lookup_part (message->facts, fetch->span.path);
   gboolean leaf = part != NULL && part->kind == CF_PART_LEAF && fetch->span.path[0] != '\0';
+  const char *encoding = leaf ? part->encoding : "binary";
   guint64 offset, length;
 
   if (!cf_facts_locate_raw (message->facts, fetch->span.path, CF_SECTION_ALL, &offset, &length)) {
     cf_output_text (cf_call_get_output (call), "NIL");
     return CF_RUN_DONE;
   }
-  fetch->decoder = cf_part_decoder_new (leaf ? part->encoding : "binary", error);
+  fetch->decoder = cf_part_decoder_new (encoding, error);
   if (fetch->decoder == NULL)
     return CF_RUN_ERROR;
   fetch->decoded = g_byte_array_new ();
   fetch->raw_at = offset;
   fetch->raw_end = offset + length;
   fetch->skip = fetch->span.offset;
-  span_begin_literal (fetch, cf_call_get_output (call), fetch->span.length, TRUE);
+  span_begin_literal (fetch, cf_call_get_output (call), fetch->span.length,
+                      span_may_have_nul (message, encoding));
   return CF_RUN_DONE;
 }
 

@@ -280,14 +280,7 @@ write_list (CfSession *session, const CfAccountTree *tree, const CfTreeOp *op)
   cf_list_write_attributes (session, info != NULL ? info : &none,
                             cf_account_tree_has_children (tree, op->name),
                             cf_account_tree_is_subscribed (tree, op->name));
-  cf_output_text (output, ") \"/\" ");
-  cf_output_mailbox (output, op->name, TRUE);
-  if (op->to != NULL) {
-    cf_output_text (output, " (\"OLDNAME\" (");
-    cf_output_mailbox (output, op->to, TRUE);
-    cf_output_text (output, "))");
-  }
-  cf_output_text (output, "\r\n");
+  cf_list_write_name (session, op->name, op->to);
 }
 
 /* FALSE: there is more, but the output is full. */

@@ -157,6 +157,28 @@ cf_upload_scan (CfUpload *upload, gboolean apart, GError **error)
   return TRUE;
 }
 
+gboolean
+cf_upload_has_8bit_header (const CfUpload *upload, gboolean *out_is_8bit, GError **error)
+{
+  g_autofree guint8 *slice = g_malloc (HASH_SLICE);
+  guint64 at, left;
+
+  *out_is_8bit = FALSE;
+  if (!cf_facts_locate_raw (upload->facts, "", CF_SECTION_HEADER, &at, &left))
+    return TRUE;
+  while (left > 0) {
+    gsize n = MIN (HASH_SLICE, left);
+
+    if (!cf_source_read (upload->source, at, slice, n, error))
+      return FALSE;
+    for (gsize i = 0; i < n; i++)
+      *out_is_8bit = *out_is_8bit || slice[i] >= 0x80;
+    at += n;
+    left -= n;
+  }
+  return TRUE;
+}
+
 /* ---- Storing ---- */
 
 /* Sharing across accounts leaks existence, so it is the operator's choice. */

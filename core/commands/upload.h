@@ -16,6 +16,8 @@ void cf_upload_free (CfUpload *upload);
 
 /* Computes the facts and decides which parts are kept apart; none, unless @apart. May block on the disk. */
 gboolean cf_upload_scan (CfUpload *upload, gboolean apart, GError **error);
+/* After scan: whether there is an octet above 0x7f in the message's own header. */
+gboolean cf_upload_has_8bit_header (const CfUpload *upload, gboolean *out_is_8bit, GError **error);
 /* Where equal parts of an account's messages are one, as [storage] object_scope says; @name is the account's
  * own. The caller frees. */
 char *cf_upload_dup_scope (const char *name, CfAccountId account);

@@ -59,6 +59,7 @@ cf_call_free (CfCommandCall *call)
   cf_input_free (call->input);
   g_clear_error (&call->error);
   g_free (call->search_charset);
+  g_free (call->sent_name);
   cf_secret_free (call->line);
   g_clear_pointer (&call->told, cf_snapshot_unref);
   g_free (call->no);

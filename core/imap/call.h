@@ -21,6 +21,8 @@ struct _CfCommandCall {
   char *ok;               /* text of the tagged OK; NULL: the default */
   char *search_charset;   /* NULL: none given */
   guint search_depth;     /* search keys being read, one within the other */
+  gboolean has_settled;   /* see commands/net-unicode.h */
+  char *sent_name; /* a mailbox's name as the client sent it, where another was taken for it; or NULL */
 
   gboolean asked_store, asked_heavy; /* may hold or wait for a permit */
   gboolean has_store, has_heavy;     /* holds it */

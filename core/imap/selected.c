@@ -4,7 +4,17 @@
 #include "imap/modseq.h"
 #include "imap/notify.h"
 #include "imap/output.h"
+#include "imap/revision.h"
 #include "imap/search-result.h"
+
+/* EXAMINE shows what is recent and leaves it so for the next (RFC 3501, 6.3.2). */
+static void
+selected_take_recent (CfSession *session, guint32 recent, guint32 end)
+{
+  guint32 claimed = session->read_only ? 0 : cf_mailbox_claim_recent (session->mailbox, end);
+
+  cf_view_add_recent (session->view, MAX (recent, claimed), end);
+}
 
 gboolean
 cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfResyncQuery *resync,
@@ -12,20 +22,19 @@ cf_selected_open (CfSession *session, const char *name, gboolean read_only, CfRe
 {
   g_autoptr (CfMailbox) mailbox = NULL;
   g_autoptr (CfSnapshot) snapshot = NULL;
-  guint32 recent;
+  gboolean shows_recent = !cf_session_is_rev2 (session);
+  CfSelectInfo info;
 
-  if (!cf_store_select (session, session->ref, name, !read_only, resync, &mailbox, &snapshot, &recent, error))
+  if (!cf_store_select (session, session->ref, name, !read_only && shows_recent, resync, &mailbox, &snapshot,
+                        &info, error))
     return FALSE;
   session->view = cf_view_new (snapshot);
   session->mailbox = g_steal_pointer (&mailbox);
   session->mailbox_name = g_strdup (name);
   session->read_only = read_only;
-
-  guint32 end = cf_snapshot_get_uid_next (snapshot);
-  /* EXAMINE shows what is recent and leaves it so for the next (RFC 3501, 6.3.2). */
-  guint32 claimed = read_only ? 0 : cf_mailbox_claim_recent (session->mailbox, end);
-  guint32 first = MAX (recent, claimed);
-  cf_view_add_recent (session->view, first, end);
+  session->special_use = info.special_use;
+  if (shows_recent)
+    selected_take_recent (session, info.recent, cf_snapshot_get_uid_next (snapshot));
   cf_mailbox_watch (session->mailbox, session->ref);
   return TRUE;
 }
@@ -139,7 +148,9 @@ tell_exists (CfViewSink *sink, guint32 exists, guint32 recent)
   CfSession *session = ((TellSink *) sink)->session;
 
   tell_flush_vanished ((TellSink *) sink);
-  cf_output_printf (session->output, "* %u EXISTS\r\n* %u RECENT\r\n", exists, recent);
+  cf_output_printf (session->output, "* %u EXISTS\r\n", exists);
+  if (!cf_session_is_rev2 (session))
+    cf_output_printf (session->output, "* %u RECENT\r\n", recent);
   return !cf_session_is_output_full (session);
 }
 
@@ -169,9 +180,11 @@ tell_changed (CfViewSink *sink, guint32 seq, const CfIndexRow *row)
 {
   CfSession *session = ((TellSink *) sink)->session;
   gboolean modseq = cf_session_tells_modseq (session);
+  /* RFC 5465, 5.1; RFC 9051, 7.5.2 */
+  gboolean uid = modseq || session->notify != NULL || cf_session_is_rev2 (session);
 
   tell_flush_vanished ((TellSink *) sink);
-  tell_row (session, seq, row, modseq || session->notify != NULL, modseq); /* RFC 5465, 5.1 */
+  tell_row (session, seq, row, uid, modseq);
   return !cf_session_is_output_full (session);
 }
 
@@ -208,7 +221,7 @@ cf_selected_sync (CfSession *session, gboolean expunge)
     return TRUE;
   cf_selected_advance (session);
   guint32 bound = cf_view_get_bound (session->view);
-  if (!session->read_only && (news & CF_VIEW_ARRIVED) != 0) {
+  if (!session->read_only && !cf_session_is_rev2 (session) && (news & CF_VIEW_ARRIVED) != 0) {
     guint32 end = cf_snapshot_get_uid_next (cf_view_get_snapshot (session->view));
 
     cf_view_add_recent (session->view, cf_mailbox_claim_recent (session->mailbox, end), end);

@@ -22,21 +22,21 @@
 
 /* ---- Settings of the reader and the output ---- */
 
-/* What SIGHUP may have changed holds from the next octets on. */
-static void
-session_take_settings (CfSession *session)
+void
+cf_session_take_settings (CfSession *session)
 {
   const CfSettings *settings = cf_settings_get ();
   CfCommandReaderConfig *config = &session->reader_config;
+  guint input_options = settings->accept_read_report_sent ? CF_INPUT_READ_REPORT_SENT : 0;
+  guint output_options = settings->show_read_report_sent ? 0 : CF_OUTPUT_HIDE_READ_REPORT_SENT;
 
   config->command_max = settings->command_max;
   config->literal_max = settings->literal_max;
   config->append_limit = settings->append_limit;
   config->spool_threshold = settings->spool_threshold;
   config->spool_directory = settings->spool_dir;
-  config->input_options = settings->accept_read_report_sent ? CF_INPUT_READ_REPORT_SENT : 0;
-  cf_output_set_options (session->output,
-                         settings->show_read_report_sent ? 0 : CF_OUTPUT_HIDE_READ_REPORT_SENT);
+  config->input_options = input_options | (session->utf8 ? CF_INPUT_UTF8 : 0);
+  cf_output_set_options (session->output, output_options | (session->utf8 ? CF_OUTPUT_UTF8 : 0));
 }
 
 /* A command's literals are taken only if the command itself would be. */
@@ -69,7 +69,7 @@ session_new (CfConn *conn)
   session->identity.struct_size = sizeof session->identity;
   session->reader = cf_command_reader_new (&session->reader_config, session_judge_literals, session);
   session->output = cf_output_new (0);
-  session_take_settings (session);
+  cf_session_take_settings (session);
   return session;
 }
 
@@ -276,7 +276,7 @@ session_feed (CfSession *session, const guint8 *data, gsize length, gsize *out_c
   if (session->call != NULL)
     return cf_command_reader_read_line (session->reader, data, length, session->call->wants_line,
                                         out_consumed, &session->call->line, error);
-  session_take_settings (session);
+  cf_session_take_settings (session);
   return cf_command_reader_feed (session->reader, data, length, out_consumed, error);
 }
 

@@ -39,7 +39,8 @@ struct _CfSession {
   CfCommandCall *call; /* NULL: waiting for a command */
 
   CfIdentity identity;      /* account 0: not authenticated */
-  GPtrArray *enabled_names; /* upper case; NULL: none */
+  GPtrArray *enabled_names; /* as capabilities are written; NULL: none */
+  gboolean rev2, utf8;      /* see revision.h */
   gpointer *data;           /* by session slot; NULL: none set */
 
   /* The selected mailbox; all NULL when none is. */
@@ -48,9 +49,10 @@ struct _CfSession {
   char *mailbox_name;
   guint names_serial; /* of cf_mailbox_get_names_serial() when mailbox_name was taken; 0: not yet */
   gboolean read_only;
+  guint32 special_use; /* CfSpecialUse bits, as they were when it was opened */
   CfModseqState modseq;
   CfNotify *notify; /* NULL: NOTIFY has not been used */
-  CfUidSet *saved; /* "$" (search-result.h); NULL: empty */
+  CfUidSet *saved;  /* "$" (search-result.h); NULL: empty */
 
   gint64 autologout_at;  /* monotonic microseconds */
   gint64 demote_at;      /* when the view of an idle session gives its snapshot back; 0: never */
@@ -70,6 +72,9 @@ extern const CfProtocol cf_imap_protocol;
  * authenticated from the start. For the control socket: whoever can open it may act for every account.
  * Returns the session, for cf_imap_protocol's run and closed. */
 gpointer cf_session_preauthenticate (CfConn *conn, const CfIdentity *identity);
+
+/* What the configuration and the client's ENABLE say of reading and writing holds from the next octets on. */
+void cf_session_take_settings (CfSession *session);
 
 /* Whether a trace is kept is looked at again, if anything has changed since the last time. */
 void cf_session_follow_trace (CfSession *session);

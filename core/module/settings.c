@@ -109,6 +109,9 @@ static const CfConfigKey imap_keys[] = {
     "FLAGS and FETCH show \\read-report-sent (CPM)"),
   BOOLEAN_KEY ("accept_read_report_sent", accept_read_report_sent, "true", RELOAD,
     "STORE and APPEND may set \\read-report-sent (CPM)"),
+  BOOLEAN_KEY ("utf8_accept", utf8_accept, "false", RELOAD,
+    "Offer UTF8=ACCEPT (RFC 6855), which demands that clients that enable neither it nor IMAP4rev2 "
+    "may not append messages with 8-bit header fields"),
 };
 
 static const CfConfigKey storage_keys[] = {

@@ -47,6 +47,7 @@ typedef struct {
   _Atomic gint64 keywords_per_message;
   _Atomic gboolean show_read_report_sent;   /* FETCH and FLAGS show \read-report-sent */
   _Atomic gboolean accept_read_report_sent; /* STORE and APPEND may set it */
+  _Atomic gboolean utf8_accept;             /* UTF8=ACCEPT is offered, with what it takes from others */
 
   /* [storage] */
   char *storage_class;

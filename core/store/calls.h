@@ -42,12 +42,18 @@ typedef struct {
       expunged; /* out: what was expunged after modseq; NULL: the store does not remember. The caller frees */
 } CfResyncQuery;
 
-/* SELECT (@claim_recent) or EXAMINE: the mailbox of this name and its newest snapshot; right r. *@out_recent
- * is where the UIDs begin that no session has been shown as \Recent. The caller releases and unrefs. With
- * @resync (or NULL) it may take a second round trip, if the mailbox is not in memory. */
+/* What comes with a mailbox's index. */
+typedef struct {
+  guint32 recent;      /* where the UIDs begin that no session has been shown as \Recent */
+  guint32 special_use; /* CfSpecialUse bits */
+} CfSelectInfo;
+
+/* SELECT (@claim_recent) or EXAMINE: the mailbox of this name and its newest snapshot; right r. The caller
+ * releases and unrefs. With @resync (or NULL) it may take a second round trip, if the mailbox is not in
+ * memory. */
 gboolean cf_store_select (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
                           CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot,
-                          guint32 *out_recent, GError **error);
+                          CfSelectInfo *out_info, GError **error);
 /* What was expunged of @mailbox after @since; *@out_expunged NULL: the store does not remember as far back,
  * and it can be any message that is not there. The caller frees. */
 gboolean cf_store_load_expunged (CfSession *session, CfMailbox *mailbox, guint64 since,

@@ -180,8 +180,8 @@ resync_complete (CfSession *session, CfMailbox *mailbox, CfSnapshot *snapshot, c
 /* *@out_fell_back: what was known of the mailbox was void, and is known no longer. */
 static gboolean
 select_load (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
-             CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot, guint32 *out_recent,
-             gboolean *out_fell_back, GError **error)
+             CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot,
+             CfSelectInfo *out_info, gboolean *out_fell_back, GError **error)
 {
   CfAccountId account = cf_session_get_account (session);
   g_autoptr (CfMailbox) known = cf_mailbox_lookup_name (account, name);
@@ -215,7 +215,7 @@ select_load (CfSession *session, CfConnRef self, const char *name, gboolean clai
   }
   if (resync != NULL && !resync_complete (session, mailbox, snapshot, report, resync, error))
     return FALSE;
-  *out_recent = MAX (info->recent_uid, query.known_recent);
+  *out_info = (CfSelectInfo){ MAX (info->recent_uid, query.known_recent), info->special_use };
   *out_snapshot = g_steal_pointer (&snapshot);
   *out_mailbox = g_steal_pointer (&mailbox);
   return TRUE;
@@ -224,22 +224,22 @@ select_load (CfSession *session, CfConnRef self, const char *name, gboolean clai
 gboolean
 cf_store_select (CfSession *session, CfConnRef self, const char *name, gboolean claim_recent,
                  CfResyncQuery *resync, CfMailbox **out_mailbox, CfSnapshot **out_snapshot,
-                 guint32 *out_recent, GError **error)
+                 CfSelectInfo *out_info, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   gboolean fell_back;
 
   if (!select_may (session, name, error))
     return FALSE;
-  if (select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent,
-                   &fell_back, &local_error))
+  if (select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_info, &fell_back,
+                   &local_error))
     return TRUE;
   if (!fell_back) {
     g_propagate_error (error, g_steal_pointer (&local_error));
     return FALSE;
   }
   /* This client knows nothing of the mailbox yet, so nothing is wrong for it. */
-  return select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_recent,
+  return select_load (session, self, name, claim_recent, resync, out_mailbox, out_snapshot, out_info,
                       &fell_back, error);
 }
 

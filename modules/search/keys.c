@@ -46,15 +46,29 @@ FLAG_KEYS (draft, CF_FLAG_DRAFT)
 FLAG_KEYS (flagged, CF_FLAG_FLAGGED)
 FLAG_KEYS (seen, CF_FLAG_SEEN)
 KEY (key_all, cf_search_node_new (CF_SEARCH_ALL))
-KEY (key_recent, cf_search_node_new (CF_SEARCH_RECENT))
-KEY (key_old, node_not (cf_search_node_new (CF_SEARCH_RECENT)))
+
+/* RFC 9051 has neither \Recent nor the keys that look at it. */
+static CfSearchNode *
+key_recent (CfCommandCall *call, CfInput *input, GError **error)
+{
+  if (!cf_session_is_enabled (cf_call_get_session (call), "IMAP4rev2"))
+    return cf_search_node_new (CF_SEARCH_RECENT);
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "NEW, OLD and RECENT are not search keys of IMAP4rev2");
+  return NULL;
+}
+
+KEY (key_old, node_not (key_recent (call, input, error)))
 
 static CfSearchNode *
 key_new (CfCommandCall *call, CfInput *input, GError **error)
 {
-  CfSearchNode *node = cf_search_node_new (CF_SEARCH_AND);
+  CfSearchNode *recent = key_recent (call, input, error);
+  CfSearchNode *node;
 
-  cf_search_node_add (node, cf_search_node_new (CF_SEARCH_RECENT));
+  if (recent == NULL)
+    return NULL;
+  node = cf_search_node_new (CF_SEARCH_AND);
+  cf_search_node_add (node, recent);
   cf_search_node_add (node, key_unseen (call, input, error));
   return node;
 }

@@ -28,6 +28,17 @@ command_free (gpointer data)
   g_free (self);
 }
 
+/* Once a client has said that its strings are UTF-8 it cannot say that they are something else (RFC 6855,
+ * 3). */
+static gboolean
+command_may_have_charset (CfCommandCall *call, GError **error)
+{
+  if (!cf_session_is_enabled (cf_call_get_session (call), "UTF8=ACCEPT"))
+    return TRUE;
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD, "No CHARSET after ENABLE UTF8=ACCEPT");
+  return FALSE;
+}
+
 static gboolean
 command_parse (CfCommandCall *call, Command *self, GError **error)
 {
@@ -38,8 +49,9 @@ command_parse (CfCommandCall *call, Command *self, GError **error)
   if (!cf_input_space (input, error) || !search_return_parse (call, &self->options, error))
     return FALSE;
   if (cf_input_skip_word (input, "CHARSET")
-      && (!cf_input_space (input, error) || !cf_input_astring (input, &charset, error)
-          || !cf_input_space (input, error) || !cf_call_set_search_charset (call, charset, error)))
+      && (!command_may_have_charset (call, error) || !cf_input_space (input, error)
+          || !cf_input_astring (input, &charset, error) || !cf_input_space (input, error)
+          || !cf_call_set_search_charset (call, charset, error)))
     return FALSE;
   tree = cf_call_parse_search_keys (call, input, error);
   if (tree == NULL || !cf_input_end (input, error))

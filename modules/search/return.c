@@ -35,8 +35,12 @@ search_return_parse (CfCommandCall *call, SearchReturn *out_return, GError **err
   CfInput *input = cf_call_get_input (call);
 
   *out_return = (SearchReturn){ 0 };
-  if (!cf_input_skip_word (input, "RETURN"))
+  if (!cf_input_skip_word (input, "RETURN")) {
+    /* RFC 9051 has no other answer than ESEARCH. */
+    if (cf_session_is_enabled (cf_call_get_session (call), "IMAP4rev2"))
+      out_return->options = SEARCH_RETURN_ALL;
     return TRUE;
+  }
   return cf_input_space (input, error) && cf_call_parse_parameters (call, CF_PARAMETER_RETURN, error)
          && cf_input_space (input, error) && return_take (call, out_return, error);
 }

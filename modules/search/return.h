@@ -18,7 +18,7 @@ typedef struct {
   CfPartial partial;
 } SearchReturn;
 
-/* Reads "RETURN (...) " if it is next. */
+/* Reads "RETURN (...) " if it is next. In IMAP4rev2 there is always one: (ALL), unless it is given. */
 gboolean search_return_parse (CfCommandCall *call, SearchReturn *out_return, GError **error);
 
 /* The messages of @found that the answer is about, which is what "$" becomes and MODSEQ looks at (RFC 5182,

@@ -1,0 +1,85 @@
+/* core/commands/net-unicode.c - names whose characters are not composed (net-unicode.h). */
+#include "commands/net-unicode.h"
+
+#include "commands/list.h"
+#include "imap/call.h"
+#include "imap/mailbox-name.h"
+#include "imap/revision.h"
+#include "store/calls.h"
+
+char *
+cf_net_unicode_compose (const char *name)
+{
+  g_autofree char *composed = NULL;
+
+  if (g_str_is_ascii (name))
+    return NULL;
+  composed = g_utf8_normalize (name, -1, G_NORMALIZE_NFC);
+  return composed != NULL && !g_str_equal (composed, name) ? g_steal_pointer (&composed) : NULL;
+}
+
+/* Takes over @composed. FALSE: no mailbox can have that name. */
+static gboolean
+net_unicode_replace (CfCommandCall *call, char **name, const char *known_as, char *composed, GError **error)
+{
+  char *normal = cf_mailbox_name_normalise (composed, CF_MAILBOX_NAME_PLAIN, error);
+
+  g_free (composed);
+  if (normal == NULL)
+    return FALSE;
+  if (call->sent_name == NULL)
+    call->sent_name = g_strdup (known_as);
+  g_free (*name);
+  *name = normal;
+  return TRUE;
+}
+
+gboolean
+cf_net_unicode_make (CfCommandCall *call, char **name, const char *known_as, GError **error)
+{
+  char *composed = cf_session_is_utf8 (cf_call_get_session (call)) ? cf_net_unicode_compose (*name) : NULL;
+
+  return composed == NULL || net_unicode_replace (call, name, known_as, composed, error);
+}
+
+CfRun
+cf_net_unicode_settle (CfCommandCall *call, char **name, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  g_autofree char *composed = NULL;
+  g_autoptr (GError) local_error = NULL;
+  CfMailboxId id;
+
+  if (call->has_settled || !cf_session_is_utf8 (session))
+    return CF_RUN_DONE;
+  composed = cf_net_unicode_compose (*name);
+  if (composed == NULL)
+    return CF_RUN_DONE;
+  if (!cf_call_enter_store (call))
+    return CF_RUN_WAIT;
+  call->has_settled = TRUE;
+  if (cf_store_resolve (session, *name, &id, &local_error))
+    return CF_RUN_MORE;
+  if (!g_error_matches (local_error, CF_ERROR, CF_ERROR_NONEXISTENT)) {
+    g_propagate_error (error, g_steal_pointer (&local_error));
+    return CF_RUN_ERROR;
+  }
+  return net_unicode_replace (call, name, *name, g_steal_pointer (&composed), error) ? CF_RUN_MORE
+                                                                                     : CF_RUN_ERROR;
+}
+
+const char *
+cf_net_unicode_get_sent (CfCommandCall *call)
+{
+  return cf_session_is_rev2 (cf_call_get_session (call)) ? call->sent_name : NULL;
+}
+
+void
+cf_net_unicode_tell (CfCommandCall *call, const char *name, gboolean exists)
+{
+  CfMailboxInfo info = { .struct_size = sizeof info, .name = name };
+  const char *sent = cf_net_unicode_get_sent (call);
+
+  if (sent != NULL)
+    cf_list_write_one (cf_call_get_session (call), &info, exists, sent);
+}
