@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
+from imap import Idle  # noqa: E402  pylint: disable=wrong-import-position
 from server import PASSWORD, Server  # noqa: E402  pylint: disable=wrong-import-position
 
 NOBODY = 65534
@@ -168,12 +169,10 @@ class Accounts:
                 client.ok('SELECT INBOX')
             assert selected.append('INBOX', b'Subject: secret-needle\r\n\r\nx\r\n').status == 'OK'
             before = self.uid_validity(selected)
-            tag = idle.send('IDLE')
-            while not idle.read().line.startswith(b'+'):
-                pass
+            waiting = Idle(idle)
             self.control('user', 'delete', 'del')
             for client in (selected, idle):
-                assert client.wait(tag).status == 'BYE'
+                assert client.wait(waiting.tag).status == 'BYE'
         for name in ('del', 'mailto:del@example.org'):
             assert self.login(name).status == 'NO'
         if self.durable:

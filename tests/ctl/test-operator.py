@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'lib'))
 import postgresql  # noqa: E402  pylint: disable=wrong-import-position
 import tap  # noqa: E402  pylint: disable=wrong-import-position
+from imap import Idle  # noqa: E402  pylint: disable=wrong-import-position
 from server import Server  # noqa: E402  pylint: disable=wrong-import-position
 
 MESSAGE = b'Subject: x\r\n\r\n' + b'text\r\n' * 1000
@@ -308,12 +309,9 @@ class Operator:
         assert '--yes' in self.control('restored', code=64)
         with self.server.client('ann') as selected, self.server.client('ann') as idle, self.server.client('bob') as bob:
             selected.ok('SELECT INBOX')
-            idle.ok('SELECT INBOX')
-            tag = idle.send('IDLE')
-            while not idle.read().line.startswith(b'+'):
-                pass
+            waiting = Idle(idle, 'INBOX')
             assert self.control('restored', '--yes').strip().endswith(': 3')
-            assert idle.wait(tag).status == 'BYE'
+            assert waiting.ended()
             self.gone(selected)
             self.gone(bob)
         renewed, same = self.uid_validity()

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
 import tap  # noqa: E402
 from cache import Cache  # noqa: E402
+from imap import Idle  # noqa: E402
 from postgresql import Postgresql, PostgresqlError  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
@@ -237,8 +238,7 @@ class Restore:
             for program in programs:
                 program.run()
                 assert program.texts() == {'kept 2', 'lost 1', 'lost 2'}, program.texts()
-            client.ok('SELECT box')
-            tag = client.send('IDLE')
+            idle = Idle(client, 'box')
             if running:
                 self.replace(database, path)
                 tap.wait_until(lambda: one.control('restored', '--yes').returncode == 0, 'the server is there again')
@@ -250,7 +250,7 @@ class Restore:
                 assert result.returncode == 0, result
                 one.start()
                 two.start()
-            assert client.wait(tag).status == 'BYE'
+            assert idle.ended()
             for server in (one, two):
                 assert server.control('check').stdout == ''
             for cache, server in zip(caches, (one, two, two)):

@@ -62,15 +62,22 @@ class Schema:
         assert f'version {self.newest - 1} and is at version {self.newest} now' in self.upgrade()
 
     def interrupted(self):
-        """A step that fails leaves nothing, and what was done before stays."""
-        schema.drop(self.cluster, self.database)
-        self.sql('create schema coffer; create view coffer.account as select 1')
-        result = self.server.control('schema', 'upgrade')
-        assert result.returncode == 1 and 'schema "coffer" already exists' in result.stderr, result
-        schema.drop(self.cluster, self.database)
-        self.upgrade()
-        steps = self.sql('select count(*) from coffer.schema_step')
-        assert int(steps) == self.newest, steps
+        """A step that fails leaves nothing, what was done before stays, and the next upgrade goes on from there."""
+        for number, others, why in ((1, 'create schema coffer', 'schema "coffer" already exists'),
+                                    (schema.number_of('report'), 'create schema report', 'has a schema "report"')):
+            schema.drop(self.cluster, self.database)
+            self.sql(others)
+            result = self.server.control('schema', 'upgrade')
+            assert result.returncode == 1 and why in result.stderr, result
+            if number == 1:
+                assert self.sql("select to_regclass('coffer.schema_step') is null") == 't'
+                self.sql('drop schema coffer')
+            else:
+                assert self.sql('select max(step) from coffer.schema_step') == str(number - 1)
+                assert self.sql("select to_regclass('report.accounts') is null") == 't'
+                self.sql('drop schema report')
+            assert f'was at version {number - 1} and is at version {self.newest} now' in self.upgrade()
+            assert self.sql('select count(*) from coffer.schema_step') == str(self.newest)
 
     def newer(self):
         self.sql(f"insert into coffer.schema_step (step, name) values ({self.newest + 1}, 'of-tomorrow')")
@@ -94,6 +101,9 @@ class Schema:
             select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
               where c.relnamespace in (select oid from ours) and c.relkind in ('r', 'v') and a.attnum > 0
                 and not a.attisdropped and col_description(c.oid, a.attnum) is null
+            union all
+            select t.typname from pg_type t join pg_class c on c.oid = t.typrelid and c.relkind = 'c'
+              where t.typnamespace in (select oid from ours) and obj_description(t.oid, 'pg_type') is null
             union all
             select s.stxname from pg_statistic_ext s
               where s.stxnamespace in (select oid from ours) and obj_description(s.oid, 'pg_statistic_ext') is null
@@ -135,7 +145,6 @@ class Schema:
         finally:
             self.sql(f'drop role {role}')
         self.server.start()
-
 
     def other_encodings(self):
         """What cannot hold every name is refused before there is a table."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
+from imap import Idle  # noqa: E402  pylint: disable=wrong-import-position
 from server import PASSWORD, Server  # noqa: E402  pylint: disable=wrong-import-position
 
 CANARY = 'KanarienVogel'
@@ -91,8 +92,8 @@ class Traces:
         assert 'no account' in self.control('trace', 'off', 'nobody', code=1)
         assert 'no trace' in self.control('trace', 'off', 'ann', code=1)
         assert 'no IP address' in self.control('trace', 'on', 'ann', '--address', code=1)
-        for time in ('x', '0', '1y', '-1h', '31d'):
-            self.control('trace', 'on', 'ann', f'--for={time}', code=1)
+        for duration in ('x', '0', '1y', '-1h', '31d'):
+            self.control('trace', 'on', 'ann', f'--for={duration}', code=1)
         assert self.control('trace', 'list') == '' and self.files() == []
         assert '--for' in self.control('trace', 'on', '--help')
 
@@ -115,9 +116,7 @@ class Traces:
         """Also one that is in IDLE, which says nothing by itself; and the end is told at once."""
         self.clear()
         with self.server.client('ann') as ann, self.server.client('ann') as other:
-            ann.ok('SELECT INBOX')
-            tag = ann.send('IDLE')
-            assert ann.read().line == b'+ idling'
+            idle = Idle(ann, 'INBOX')
             self.control('trace', 'on', 'ann')
             tap.wait_until(lambda: len(self.files()) == 2, 'both are traced')
             other.append('INBOX', MESSAGE)
@@ -126,8 +125,7 @@ class Traces:
             tap.wait_until(lambda: self.text().count('it was switched off') == 2, 'both have ended')
             size = len(self.text())
             ann.file.readline()
-            ann.socket.sendall(b'DONE\r\n')
-            assert ann.wait(tag).status == 'OK'
+            idle.done()
             other.ok('NOOP')
             assert len(self.text()) == size
         self.check_form()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
-from server import PASSWORD, Server  # noqa: E402  pylint: disable=wrong-import-position
+from server import Server  # noqa: E402  pylint: disable=wrong-import-position
 
 EPOCH = 1400000000
 LINES = [b'Hello\n', b'\n', b'From me to you\n', b'From a@b Thu Jan  1 00:00:00 2020\n', b'>From x\n', b'>>From y\n',

@@ -112,3 +112,40 @@ class Client:
     def close(self):
         self.file.close()
         self.socket.close()
+
+
+class Idle:
+    """A client in IDLE (RFC 2177), with @mailbox selected before."""
+
+    def __init__(self, client, mailbox=None):
+        self.client = client
+        if mailbox:
+            client.ok(f'SELECT {mailbox}')
+        self.tag = client.send('IDLE')
+        self._read_to(lambda line: line.startswith(b'+'))
+
+    def _read_to(self, is_it):
+        while True:
+            response = self.client.read()
+            assert response is not None, 'the session has ended'
+            if is_it(response.line):
+                return
+
+    def expect(self, ending):
+        """The next response ends so."""
+        response = self.client.read()
+        assert response is not None and response.line.endswith(ending), (response, ending)
+
+    def wait(self, ending):
+        """Reads up to a response that ends so."""
+        self._read_to(lambda line: line.endswith(ending))
+
+    def done(self):
+        self.client.socket.sendall(b'DONE\r\n')
+        result = self.client.wait(self.tag)
+        assert result.status == 'OK', result
+        return result
+
+    def ended(self):
+        """Reads to the end; whether the server ended the session."""
+        return self.client.wait(self.tag).status == 'BYE'

@@ -5,7 +5,6 @@ inside the schema's functions included: each is prepared and executed, with para
 import json
 import re
 import subprocess
-from pathlib import Path
 
 from postgresql import PostgresqlError, find_program
 

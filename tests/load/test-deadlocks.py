@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
 import postgresql  # noqa: E402
 import tap  # noqa: E402
-from server import PASSWORD, Server  # noqa: E402
+from server import Server  # noqa: E402
 
 SECONDS = {'quick': 4, 'default': 6, 'long': 60}
 ACCOUNTS = ('ann', 'bob', 'eve')

@@ -73,7 +73,7 @@ class Views:
               texts(5, 'carl@example.com', 'Another picture', None, None, None, None, None, None,
                     False, False, False, True, True, '{}')])
         # A copy is the same content, with INTERNALDATE as it was and flags of its own.
-        same(self.ask(f"""select a.mailbox, a.received_at = i.received_at, a.is_flagged, a.saved_at >= i.saved_at
+        same(self.ask("""select a.mailbox, a.received_at = i.received_at, a.is_flagged, a.saved_at >= i.saved_at
                       from report.messages a join report.messages i using (account_id, content_id)
                       where a.mailbox = 'Archive' and i.mailbox = 'INBOX'"""), [('Archive', 't', 'f', 't')])
         same(self.ask('select count(*) from report.messages'
@@ -197,7 +197,7 @@ class Views:
              [texts(4, *used, 3, octets, used[4] + octets, used[1] - used[4] - octets, len(known.PLAIN), True)])
 
     def logins(self):
-        same(self.ask(f"""select node, account, name, client_address, mechanism, outcome, reason from report.logins
+        same(self.ask("""select node, account, name, client_address, mechanism, outcome, reason from report.logins
                       where node = 'node1' and at >= now() - interval '1 day' order by at"""),
              [('node1', ANN, ANN, '192.0.2.1', 'PLAIN', 'ok', None),
               ('node1', BOB, BOB, '198.51.100.7', 'PLAIN', 'failed', None),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
+from imap import Idle  # noqa: E402  pylint: disable=wrong-import-position
 from server import PASSWORD, Server  # noqa: E402  pylint: disable=wrong-import-position
 
 BATCH = 200           # messages that FETCH reads with one call
@@ -101,15 +102,13 @@ class Counts:
         assert self.counter.stop() == ({}, 0)
 
     def idle(self):
-        tag = self.client.send('IDLE')
-        assert self.client.read().line.startswith(b'+')
+        idle = Idle(self.client)
         self.counter.start()
         assert self.other.append('many', message(1001)).status == 'OK'
-        assert self.client.read().line.endswith(b' EXISTS')
+        idle.expect(b' EXISTS')
         calls, _ = self.counter.stop()
         assert calls == {'commit': 1}, calls  # the append's own
-        self.client.socket.sendall(b'DONE\r\n')
-        assert self.client.wait(tag).status == 'OK'
+        idle.done()
 
     def after_rest(self):
         """An idle session gives its snapshot back; to get it again costs nothing."""

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
 import tap  # noqa: E402
 from cache import Cache  # noqa: E402
+from imap import Idle  # noqa: E402
 from postgresql import Postgresql, Standby  # noqa: E402
 from postgresql_proxy import Proxy  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
@@ -24,28 +25,6 @@ CONFIG = {'storage': {'collect_interval': '0', 'deadline': '3s'}}
 
 def message(text):
     return b'Subject: %s\r\n\r\nText of %s\r\n' % (text.encode(), text.encode())
-
-
-class Idle:
-    """A client in IDLE."""
-
-    def __init__(self, client, mailbox='INBOX'):
-        self.client = client
-        client.ok(f'SELECT {mailbox}')
-        self.tag = client.send('IDLE')
-        while not client.read().line.startswith(b'+'):
-            pass
-
-    def ended(self):
-        return self.client.wait(self.tag).status == 'BYE'
-
-    def wait(self, ending):
-        while not self.client.read().line.endswith(ending):
-            pass
-
-    def done(self):
-        self.client.socket.sendall(b'DONE\r\n')
-        assert self.client.wait(self.tag).status == 'OK'
 
 
 class Failover:
@@ -137,7 +116,7 @@ class Failover:
             self.append(one, f'first {i}')
         for cache in caches:
             cache.synchronise()
-        idle = Idle(two)
+        idle = Idle(two, 'INBOX')
         one.ok('SELECT INBOX')
         self.standby.catch_up()
         self.fall_back()
@@ -173,7 +152,7 @@ class Failover:
         one.ok(f'UID STORE {uids[0]} +FLAGS (\\Deleted)')
         one.ok('EXPUNGE')
         one.ok('FETCH 1:* ENVELOPE')
-        idle = Idle(two)
+        idle = Idle(two, 'INBOX')
         cache.synchronise()
         # PostgreSQL tells a standby of 32 numbers of a sequence ahead.
         for sequence in ('id_block', 'account_id_seq', 'mailbox_id_seq'):
@@ -207,7 +186,7 @@ class Failover:
         """A node comes late to the new primary, where others have committed more than it ever knew."""
         one, two = self.begin('overtaken', nodes=2)
         self.append(two, 'kept')
-        idle = Idle(self.nodes[0].client('overtaken'))
+        idle = Idle(self.nodes[0].client('overtaken'), 'INBOX')
         one.ok('SELECT INBOX')
         self.standby.catch_up()
         self.standby.detach()
@@ -307,7 +286,7 @@ class Failover:
             self.standby.catch_up()
             self.standby.detach()
             self.append(one, 'lost')
-            idle = Idle(self.nodes[0].client('split'))
+            idle = Idle(self.nodes[0].client('split'), 'INBOX')
             self.standby.promote()
             proxy.target = ('127.0.0.1', self.standby.port)
             proxy.cut('worker')

@@ -15,31 +15,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
 import postgresql  # noqa: E402
 import tap  # noqa: E402
+from imap import Idle  # noqa: E402
 from postgresql_proxy import Proxy  # noqa: E402
 from server import PASSWORD, Server  # noqa: E402
 
 MESSAGE = b'Subject: from the other node\r\n\r\nText\r\n'
 ROUNDS = 30
-
-
-class Idle:
-    """A client in IDLE; @responses are waited for."""
-
-    def __init__(self, client, mailbox='INBOX'):
-        self.client = client
-        client.ok(f'SELECT {mailbox}')
-        self.tag = client.send('IDLE')
-        while not client.read().line.startswith(b'+'):
-            pass
-
-    def wait(self, ending):
-        """The next response, which must end so."""
-        response = self.client.read()
-        assert response is not None and response.line.endswith(ending), (response, ending)
-
-    def done(self):
-        self.client.socket.sendall(b'DONE\r\n')
-        assert self.client.wait(self.tag).status == 'OK'
 
 
 class Nodes:
@@ -65,14 +46,14 @@ class Nodes:
         here, there = self.account('news-' + '-'.join(names))
         if names[0] == 'two':
             here, there = there, here
-        idle = Idle(there)
+        idle = Idle(there, 'INBOX')
         here.ok('SELECT INBOX')
         self.append(here)
-        idle.wait(b' EXISTS')
-        idle.wait(b' RECENT')
+        idle.expect(b' EXISTS')
+        idle.expect(b' RECENT')
         self.append(here)
-        idle.wait(b' 2 EXISTS')
-        idle.wait(b' RECENT')
+        idle.expect(b' 2 EXISTS')
+        idle.expect(b' RECENT')
         here.ok('NOOP')
         here.ok('STORE 1 +FLAGS (\\Flagged word)')
         response = there.read()
@@ -80,7 +61,7 @@ class Nodes:
         here.ok('STORE 1 +FLAGS.SILENT (\\Deleted)')
         assert b'\\Deleted' in there.read().line
         here.ok('EXPUNGE')
-        idle.wait(b' 1 EXPUNGE')
+        idle.expect(b' 1 EXPUNGE')
         idle.done()
         assert len(there.ok('FETCH 1:* (UID FLAGS)').lines(b'UID 2 ')) == 1
 
@@ -90,14 +71,14 @@ class Nodes:
     def how_soon(self):
         """Prints how long it takes; judged elsewhere, as it depends on the machine."""
         here, there = self.account('soon')
-        idle = Idle(there)
+        idle = Idle(there, 'INBOX')
         times = []
         for _ in range(ROUNDS):
             begin = time.monotonic()
             self.append(here)
-            idle.wait(b' EXISTS')
+            idle.expect(b' EXISTS')
             times.append(1000 * (time.monotonic() - begin))
-            idle.wait(b' RECENT')
+            idle.expect(b' RECENT')
         idle.done()
         print(f'# from the APPEND sent here to EXISTS there: median {statistics.median(times):.1f} ms,'
               f' worst {max(times):.1f} ms')
@@ -141,7 +122,7 @@ class Nodes:
         self.append(here, 'box')
         idle = Idle(there, 'box')
         here.ok('DELETE box')
-        assert there.wait(idle.tag).status == 'BYE'
+        assert idle.ended()
 
     def renamed(self):
         """A name that meant something else is not believed any more."""
@@ -156,10 +137,10 @@ class Nodes:
 
     def account_deleted(self):
         here, there = self.account('leaving')
-        idle = Idle(there)
+        idle = Idle(there, 'INBOX')
         here.close()
         assert self.one.control('user', 'delete', 'leaving').returncode == 0
-        assert there.wait(idle.tag).status == 'BYE'
+        assert idle.ended()
 
     # ---- Accounts that are closed elsewhere ----
 
@@ -175,15 +156,12 @@ class Nodes:
     def closes(self, name, close):
         """@close ends the sessions of an account at both nodes, selected or not, and no others."""
         here, there = self.account(name)
-        with self.two.client(name) as idle, self.two.client('news-one-two') as other:
-            idle.ok('SELECT INBOX')
-            tag = idle.send('IDLE')
-            while not idle.read().line.startswith(b'+'):
-                pass
+        with self.two.client(name) as third, self.two.client('news-one-two') as other:
+            idle = Idle(third, 'INBOX')
             close(name)
             for client in (here, there):
                 assert client.read().line.startswith(b'* BYE'), name
-            assert idle.wait(tag).status == 'BYE'
+            assert idle.ended()
             other.ok('NOOP')
 
     def control(self, *arguments):
@@ -254,9 +232,9 @@ class Nodes:
         """What a node knows of mailboxes is void when another is told of a restore."""
         here, there = self.account('restored')
         self.append(here)
-        idle = Idle(there)
+        idle = Idle(there, 'INBOX')
         assert self.one.control('restored', '--yes').returncode == 0
-        assert there.wait(idle.tag).status == 'BYE'
+        assert idle.ended()
         with self.one.client('restored') as one, self.two.client('restored') as two:
             status = [client.ok('STATUS INBOX (UIDVALIDITY MESSAGES)').lines(b'STATUS') for client in (one, two)]
         assert status[0] == status[1] and b'MESSAGES 1' in status[0][0], status
@@ -363,28 +341,28 @@ class Nodes:
         config = {'storage': {'collect_interval': '0'}, 'storage-postgresql': {'repair_interval': '1h'}}
         with Server(self.one.build, 'postgresql', counting=True, config=config, dsn=self.one.dsn) as other, \
                 other.client('again') as there, other.client('again') as control:
-            idle = Idle(there)
+            idle = Idle(there, 'INBOX')
             control.ok('XFAULT "index_load unavailable 1 1"')
             self.append(here)
-            idle.wait(b' 1 EXISTS')
-            idle.wait(b' RECENT')
+            idle.expect(b' 1 EXISTS')
+            idle.expect(b' RECENT')
             idle.done()
 
     def cut(self):
         """The connection for notifications breaks: what happened meanwhile is told when there is another."""
         here, there = self.account('cut')
-        idle = Idle(there)
+        idle = Idle(there, 'INBOX')
         self.proxy.refused.add('watch')
         self.proxy.cut('watch')
         tap.wait_until(lambda: 'watch' not in self.proxy.roles(), 'it is cut')
         self.append(here)
         time.sleep(0.5)
         self.proxy.refused.discard('watch')
-        idle.wait(b' EXISTS')
-        idle.wait(b' RECENT')
+        idle.expect(b' EXISTS')
+        idle.expect(b' RECENT')
         self.append(here)
-        idle.wait(b' 2 EXISTS')
-        idle.wait(b' RECENT')
+        idle.expect(b' 2 EXISTS')
+        idle.expect(b' RECENT')
         idle.done()
 
     def lost(self):
@@ -396,8 +374,8 @@ class Nodes:
         self.proxy.deaf.add('watch')
         try:
             self.append(here, 'box')
-            idle.wait(b' EXISTS')
-            idle.wait(b' RECENT')
+            idle.expect(b' EXISTS')
+            idle.expect(b' RECENT')
             here.ok('NOOP')
             here.ok('STORE 1 +FLAGS (word)')
             assert b'word' in there.read().line
@@ -410,7 +388,7 @@ class Nodes:
             tap.wait_until(refused, 'the repair check notices the new name')
             idle = Idle(there, 'boxes')
             here.ok('DELETE boxes')
-            assert there.wait(idle.tag).status == 'BYE'
+            assert idle.ended()
         finally:
             self.proxy.deaf.discard('watch')
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 # pylint: disable=wrong-import-position
 import postgresql  # noqa: E402
 import tap  # noqa: E402
+from imap import Idle  # noqa: E402
 from pgbouncer import Pgbouncer  # noqa: E402
 from server import Server, ServerError  # noqa: E402
 
@@ -50,23 +51,18 @@ class Through:
         """What is appended at one node, a client in IDLE at the other is told: NOTIFY comes through."""
         with self.one.client('alice') as here, self.two.client('alice') as there:
             here.ok('CREATE news')
-            there.ok('SELECT news')
-            tag = there.send('IDLE')
-            assert there.read().line.startswith(b'+')
+            idle = Idle(there, 'news')
             for n in range(1, 6):
                 assert here.append('news', SMALL).status == 'OK'
-                assert there.read().line == b'* %d EXISTS' % n
-                assert there.read().line.endswith(b'RECENT')
-            there.socket.sendall(b'DONE\r\n')
-            assert there.wait(tag).status == 'OK'
+                idle.expect(b'* %d EXISTS' % n)
+                idle.expect(b' RECENT')
+            idle.done()
 
     def restart(self):
         """While pgbouncer is away the answer is UNAVAILABLE, and the session goes on by itself when it is there."""
         with self.one.client('alice') as client, self.two.client('alice') as there:
             client.ok('SELECT INBOX')
-            there.ok('SELECT INBOX')
-            tag = there.send('IDLE')
-            assert there.read().line.startswith(b'+')
+            idle = Idle(there, 'INBOX')
             before = client.ok('STATUS INBOX (MESSAGES)').lines()
             self.bouncer.stop()
             result = client.append('INBOX', SMALL)
@@ -76,9 +72,8 @@ class Through:
             tap.wait_until(lambda: client.command('STATUS INBOX (MESSAGES)').status == 'OK', 'the store is used again')
             assert client.ok('STATUS INBOX (MESSAGES)').lines() == before
             assert client.append('INBOX', SMALL).status == 'OK'
-            assert there.read().line.endswith(b'EXISTS')  # by NOTIFY, or by the repair check
-            there.socket.sendall(b'DONE\r\n')
-            assert there.wait(tag).status == 'OK'
+            idle.expect(b' EXISTS')  # by NOTIFY, or by the repair check
+            idle.done()
 
     def log_is_clean(self):
         for server in (self.one, self.two):

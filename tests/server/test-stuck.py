@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
+from imap import Idle  # noqa: E402  pylint: disable=wrong-import-position
 from server import PASSWORD, SANITIZED, Server, ServerError  # noqa: E402  pylint: disable=wrong-import-position
 
 SMALL = b'From: a@example.org\r\nSubject: Small\r\n\r\nSome words\r\n'
@@ -278,17 +279,13 @@ def idle(build, backend):
             return control.ok('XCOUNT').lines()[0].endswith(b'held 1')
 
         assert other.append('INBOX', SMALL).status == 'OK'
-        client.ok('SELECT INBOX')
-        tag = client.send('IDLE')
-        assert client.read().line == b'+ idling'
+        idle = Idle(client, 'INBOX')
         time.sleep(2)  # longer than view_idle: the mailbox is no longer in memory
         control.ok('XFAULT "index_load hold"')
         tap.wait_until(is_held, 'the call is held')
         time.sleep(1.5)
         control.ok('XFAULT none')
-        client.socket.sendall(b'DONE\r\n')
-        result = client.wait(tag)
-        assert result.status == 'OK', result
+        idle.done()
         tap.wait_until(lambda: other.command('EXAMINE INBOX').status == 'OK', 'the store is used again', 10)
         client.ok('NOOP')
         assert client.ok('UID SEARCH ALL').lines() == other.ok('UID SEARCH ALL').lines()
@@ -320,21 +317,16 @@ def idle_crowd(build, backend):
     """Many in IDLE are to look at the store, and one look is enough for all: the others keep no permit."""
     config = {'storage': {'deadline': '3s', 'snapshot_cache': 0, 'permits': 1}, 'imap': {'view_idle': '1s'}}
     with Server(build, backend, users=['alice'], config=config) as server, server.client('alice') as other:
-        crowd = [server.client('alice') for _ in range(20)]
-        for each in crowd:
-            each.ok('SELECT INBOX')
-            each.idle = each.send('IDLE')
-            assert each.read().line == b'+ idling'
+        crowd = [Idle(server.client('alice'), 'INBOX') for _ in range(20)]
         for _ in range(3):
             time.sleep(2)  # longer than view_idle: the mailbox is no longer in memory
             assert other.append('INBOX', SMALL).status == 'OK'
             other.ok('STATUS INBOX (MESSAGES)')
         time.sleep(4)  # longer than the deadline
-        for each in crowd:
-            each.socket.sendall(b'DONE\r\n')
-            result = each.wait(each.idle)
-            assert result.status == 'OK' and b'* 3 EXISTS' in result.lines(), result
-            each.close()
+        for idle in crowd:
+            result = idle.done()
+            assert b'* 3 EXISTS' in result.lines(), result
+            idle.client.close()
 
 
 CASES = {
