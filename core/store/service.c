@@ -1,7 +1,8 @@
 /* core/store/service.c - the one store of this process (service.h).
  *
- * The breaker is two words: until when the store counts as away, and who may probe. Nothing here is locked
- * while a slot runs; a worker's connection is touched by its own thread alone.
+ * The breaker is two words: until when the store counts as away, and who may probe. It opens when the store
+ * cannot be asked on another connection either. Nothing here is locked while a slot runs; a worker's
+ * connection is touched by its own thread alone.
  */
 #include "store/service.h"
 
@@ -30,6 +31,7 @@ static struct {
   void (*closed) (CfAccountId account, gpointer user_data);
   gpointer closed_data;
   gint64 away_until; /* atomic; monotonic microseconds, 0: the store is there */
+  gint is_asked;     /* atomic; somebody whose call failed finds out whether it is */
   guint64 n_calls;   /* atomic; the last part of a call's trace id */
 } service;
 
@@ -328,6 +330,35 @@ cf_store_go_on (CfStoreFrame *frame)
   cf_net_prolong (frame->call.deadline);
 }
 
+static void
+frame_disconnect (CfStoreFrame *frame, StoreWorker *worker)
+{
+  if (frame->conn != NULL)
+    service.slots.disconnect (g_steal_pointer (&frame->conn));
+  if (worker != NULL)
+    worker->conn = NULL;
+}
+
+/* A call has failed on its connection, which may be all that is lost. Whoever comes first finds out, in what
+ * is left of the call's time; others are not to wait for it. FALSE: the store is away. */
+static gboolean
+service_is_there (CfStoreFrame *frame, StoreWorker *worker)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean is_there;
+
+  if (frame->conn == NULL || cf_store_service_is_away () || g_get_monotonic_time () >= frame->call.deadline)
+    return FALSE;
+  frame_disconnect (frame, worker);
+  if (!g_atomic_int_compare_and_exchange (&service.is_asked, FALSE, TRUE))
+    return TRUE;
+  is_there = frame_connect (frame, worker, &error) && service.slots.probe (frame->conn, &frame->call, &error);
+  g_atomic_int_set (&service.is_asked, FALSE);
+  if (!is_there || worker == NULL)
+    frame_disconnect (frame, worker);
+  return is_there;
+}
+
 gboolean
 cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
 {
@@ -335,16 +366,17 @@ cf_store_end (CfStoreFrame *frame, gboolean ok, GError **error)
   gboolean lost = !ok
                   && (g_error_matches (*error, CF_ERROR, CF_ERROR_UNAVAILABLE)
                       || g_error_matches (*error, CF_ERROR, CF_ERROR_UNKNOWN));
-  gboolean late = cf_net_unblock ();
+  gboolean late;
 
   frame->done = ok;
-  if (lost && !frame->maintenance)
-    service_set_away ();
-  if (frame->conn != NULL && (worker == NULL || lost)) {
-    service.slots.disconnect (g_steal_pointer (&frame->conn));
-    if (worker != NULL)
-      worker->conn = NULL;
+  if (lost && (frame->maintenance || !service_is_there (frame, worker))) {
+    frame_disconnect (frame, worker);
+    if (!frame->maintenance)
+      service_set_away ();
+  } else if (worker == NULL) {
+    frame_disconnect (frame, worker);
   }
+  late = cf_net_unblock ();
   if (!ok || !late)
     return ok;
   g_set_error_literal (error, CF_ERROR, CF_ERROR_UNKNOWN, "The store answered too late");
