@@ -4,7 +4,7 @@ import sys
 
 ACCOUNTS = 64
 USER = 'user%u'
-LIMIT = 600  # seconds for a row
+LIMIT = 60  # seconds for the program to end when it has said all
 
 
 class LoadError(Exception):
@@ -32,18 +32,26 @@ class Load:
         figures = {}
         with subprocess.Popen([self.program, *arguments, row], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as process:
-            for line in process.stdout:
-                kind, _, rest = line.strip().partition(' ')
-                if kind == 'stage':
-                    at_stage()
-                    process.stdin.write('\n')
-                    process.stdin.flush()
-                elif kind == 'figure':
-                    name, value, unit = rest.split(' ', 2)
-                    figures[name] = float(value), unit
-            remarks = process.stderr.read().strip()
+            try:
+                self._listen(process, figures, at_stage)
+                remarks = process.stderr.read().strip()
+            except BaseException:
+                process.kill()
+                raise
             if process.wait(LIMIT):
                 raise LoadError(remarks or f'load ended with status {process.returncode}')
         if remarks:
             print(f'# {remarks}', file=sys.stderr)
         return figures
+
+    @staticmethod
+    def _listen(process, figures, at_stage):
+        for line in process.stdout:
+            kind, _, rest = line.strip().partition(' ')
+            if kind == 'stage':
+                at_stage()
+                process.stdin.write('\n')
+                process.stdin.flush()
+            elif kind == 'figure':
+                name, value, unit = rest.split(' ', 2)
+                figures[name] = float(value), unit

@@ -121,7 +121,8 @@ typedef struct {
 static struct {
   struct sockaddr_in address;
   const char *user, *password; /* @user: %u stands for the account's number */
-  unsigned clients, seconds, ops, messages, big, accounts;
+  unsigned clients, ops, messages, big, accounts;
+  double seconds; /* to measure, where operations do not end it */
   uint64_t seed;
 } options = {
   .user = "user%u", .password = "password", .seconds = 3, .messages = 10000, .accounts = 64, .seed = 1
@@ -652,8 +653,7 @@ is_enough (void)
 {
   unsigned most = options.ops > 0 ? options.ops : row->ops;
 
-  return (most > 0 && given >= most)
-         || (most == 0 && now () - begun >= (int64_t) options.seconds * 1000000000);
+  return (most > 0 && given >= most) || (most == 0 && now () - begun >= (int64_t) (options.seconds * 1e9));
 }
 
 static void
@@ -1770,7 +1770,7 @@ parse_options (int argc, char **argv)
       options.accounts = read_number (optarg);
       break;
     case 's':
-      options.seconds = read_number (optarg);
+      options.seconds = strtod (optarg, NULL);
       break;
     case 'o':
       options.ops = read_number (optarg);
@@ -1786,7 +1786,8 @@ parse_options (int argc, char **argv)
     }
   }
   row = optind == argc - 1 ? lookup_row (argv[optind]) : NULL;
-  if (row == NULL || options.address.sin_port == 0 || options.messages == 0 || options.accounts == 0)
+  if (row == NULL || options.address.sin_port == 0 || options.messages == 0 || options.accounts == 0
+      || !(options.seconds > 0))
     usage ();
   options.big = options.messages * BIG_COPIES;
   n_clients = options.clients > 0 ? options.clients : row->clients;

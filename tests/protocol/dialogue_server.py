@@ -18,6 +18,17 @@ signing_key
 '''
 
 
+def make_certificate(certificate, key):
+    """One that signs itself, with an ECDSA key on P-256, for the loopback."""
+    template = certificate.with_name('template')
+    template.write_text(CERTIFICATE)
+    for arguments in (['--generate-privkey', '--key-type=ecdsa', '--outfile', key],
+                      ['--generate-self-signed', '--load-privkey', key, '--template', template, '--outfile',
+                       certificate]):
+        subprocess.run(['certtool', *arguments], check=True, capture_output=True, timeout=60)
+    key.chmod(0o600)
+
+
 class DialogueServer(Server):
     """@extra is ((group, "key=value"), ...) beyond the usual configuration; @options are Server's."""
 
@@ -31,13 +42,7 @@ class DialogueServer(Server):
         super().__init__(build, backend, config, **options)
 
     def _write_config(self):
-        key, certificate, template = (self.folder / name for name in ('key.pem', 'cert.pem', 'template'))
-        template.write_text(CERTIFICATE)
-        for arguments in (['--generate-privkey', '--key-type=ecdsa', '--outfile', key],
-                          ['--generate-self-signed', '--load-privkey', key, '--template', template, '--outfile',
-                           certificate]):
-            subprocess.run(['certtool', *arguments], check=True, capture_output=True, timeout=60)
-        key.chmod(0o600)
+        make_certificate(self.folder / 'cert.pem', self.folder / 'key.pem')
         super()._write_config()
 
     def revive(self):
