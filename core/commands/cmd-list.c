@@ -9,7 +9,6 @@
 #include "commands/commands.h"
 #include "commands/list-tree.h"
 #include "commands/list.h"
-#include "commands/net-unicode.h"
 #include "commands/special-use.h"
 #include "commands/status.h"
 #include "commands/subscription.h"
@@ -139,7 +138,7 @@ list_pass_over_pattern (CfInput *input, GError **error)
 static void
 list_add_pattern (CfSession *session, List *list, char *pattern)
 {
-  char *composed = cf_session_is_utf8 (session) ? cf_net_unicode_compose (pattern) : NULL;
+  char *composed = cf_session_is_utf8 (session) ? cf_mailbox_name_compose (pattern) : NULL;
 
   g_ptr_array_add (list->patterns, pattern);
   if (composed != NULL)

@@ -8,7 +8,6 @@
 #include "commands/commands.h"
 #include "commands/fetch.h"
 #include "commands/list.h"
-#include "commands/net-unicode.h"
 #include "commands/notify-tell.h"
 #include "imap/modseq.h"
 #include "imap/output.h"
@@ -109,7 +108,7 @@ read_names (CfInput *input, GError **error)
       return NULL;
     g_ptr_array_add (names, name);
     /* Either can be the mailbox's (net-unicode.h). */
-    composed = (cf_input_get_options (input) & CF_INPUT_UTF8) != 0 ? cf_net_unicode_compose (name) : NULL;
+    composed = (cf_input_get_options (input) & CF_INPUT_UTF8) != 0 ? cf_mailbox_name_compose (name) : NULL;
     if (composed != NULL)
       g_ptr_array_add (names, composed);
   } while (list && cf_input_skip (input, ' '));

@@ -98,8 +98,8 @@ span_write_fields (CfFetchSpan *fetch, CfCommandCall *call, CfMessage *message, 
 
 /* ---- Decoded octets of a part ---- */
 
-/* What is decoded by copying has a NUL if the message has; of other encodings that is not known before the last
- * octet. Without one the value is a string (RFC 3516, 4.2; RFC 9051, 7.5.2). */
+/* What is decoded by copying has a NUL if the message has; of other encodings that is not known before the
+ * last octet. Without one the value is a string (RFC 3516, 4.2; RFC 9051, 7.5.2). */
 static gboolean
 span_may_have_nul (const CfMessage *message, const char *encoding)
 {

@@ -7,17 +7,6 @@
 #include "imap/revision.h"
 #include "store/calls.h"
 
-char *
-cf_net_unicode_compose (const char *name)
-{
-  g_autofree char *composed = NULL;
-
-  if (g_str_is_ascii (name))
-    return NULL;
-  composed = g_utf8_normalize (name, -1, G_NORMALIZE_NFC);
-  return composed != NULL && !g_str_equal (composed, name) ? g_steal_pointer (&composed) : NULL;
-}
-
 /* Takes over @composed. FALSE: no mailbox can have that name. */
 static gboolean
 net_unicode_replace (CfCommandCall *call, char **name, const char *known_as, char *composed, GError **error)
@@ -37,7 +26,7 @@ net_unicode_replace (CfCommandCall *call, char **name, const char *known_as, cha
 gboolean
 cf_net_unicode_make (CfCommandCall *call, char **name, const char *known_as, GError **error)
 {
-  char *composed = cf_session_is_utf8 (cf_call_get_session (call)) ? cf_net_unicode_compose (*name) : NULL;
+  char *composed = cf_session_is_utf8 (cf_call_get_session (call)) ? cf_mailbox_name_compose (*name) : NULL;
 
   return composed == NULL || net_unicode_replace (call, name, known_as, composed, error);
 }
@@ -52,7 +41,7 @@ cf_net_unicode_settle (CfCommandCall *call, char **name, GError **error)
 
   if (call->has_settled || !cf_session_is_utf8 (session))
     return CF_RUN_DONE;
-  composed = cf_net_unicode_compose (*name);
+  composed = cf_mailbox_name_compose (*name);
   if (composed == NULL)
     return CF_RUN_DONE;
   if (!cf_call_enter_store (call))

@@ -13,9 +13,6 @@
 
 G_BEGIN_DECLS
 
-/* @name in Normalization Form C; NULL: it is. The caller frees. */
-char *cf_net_unicode_compose (const char *name);
-
 /* For names to be made: *@name composed, as above; a session of other names keeps it. @known_as: what the
  * client knows the mailbox by, *@name or another. FALSE: no mailbox can have the composed name. */
 gboolean cf_net_unicode_make (CfCommandCall *call, char **name, const char *known_as, GError **error);

@@ -104,6 +104,15 @@ section_parse_text (CfInput *input, CfSection *section, GError **error)
   return section_parse_fields (input, section, error);
 }
 
+/* number64 of RFC 9051, which RFC 3501 has as 32 bits: below 2^63, so that two have a sum. */
+static gboolean
+section_parse_octets (CfInput *input, guint64 *out_octets, GError **error)
+{
+  if (!cf_input_number64 (input, out_octets, error))
+    return FALSE;
+  return *out_octets <= G_MAXINT64 ? TRUE : section_fail (error);
+}
+
 /* "<0.100>" */
 static gboolean
 section_parse_partial (CfInput *input, CfSection *section, GError **error)
@@ -111,8 +120,8 @@ section_parse_partial (CfInput *input, CfSection *section, GError **error)
   if (!cf_input_skip (input, '<'))
     return TRUE;
   section->partial = TRUE;
-  if (!cf_input_number (input, &section->offset, error) || !cf_input_expect (input, '.', error)
-      || !cf_input_number (input, &section->length, error) || !cf_input_expect (input, '>', error))
+  if (!section_parse_octets (input, &section->offset, error) || !cf_input_expect (input, '.', error)
+      || !section_parse_octets (input, &section->length, error) || !cf_input_expect (input, '>', error))
     return FALSE;
   return section->length > 0 ? TRUE : section_fail (error);
 }
@@ -137,7 +146,7 @@ section_write_label (CfSection *section, const char *name)
   }
   cf_output_text (output, "]");
   if (section->partial)
-    cf_output_printf (output, "<%u>", section->offset);
+    cf_output_printf (output, "<%" G_GUINT64_FORMAT ">", section->offset);
   octets = cf_output_peek (output, &length);
   section->label = g_strndup ((const char *) octets, length);
 }

@@ -14,7 +14,7 @@ typedef struct {
   char **fields; /* HEADER.FIELDS: names; NULL otherwise */
   gboolean fields_not;
   gboolean partial;
-  guint32 offset, length; /* of the partial */
+  guint64 offset, length; /* of the partial */
   char *label;            /* "BODY[1.HEADER]<0>" */
 } CfSection;
 

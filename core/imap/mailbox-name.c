@@ -73,6 +73,17 @@ cf_mailbox_name_normalise (const char *name, CfMailboxNameKind kind, GError **er
 }
 
 char *
+cf_mailbox_name_compose (const char *name)
+{
+  g_autofree char *composed = NULL;
+
+  if (g_str_is_ascii (name))
+    return NULL;
+  composed = g_utf8_normalize (name, -1, G_NORMALIZE_NFC);
+  return composed != NULL && !g_str_equal (composed, name) ? g_steal_pointer (&composed) : NULL;
+}
+
+char *
 cf_mailbox_name_from_wire (const char *wire, CfMailboxSpelling spelling, CfMailboxNameKind kind,
                            GError **error)
 {

@@ -37,6 +37,9 @@ char *cf_mailbox_name_to_wire (const char *name, CfMailboxSpelling spelling);
 /* The same for @name in UTF-8, such as one made by RENAME from two others. */
 char *cf_mailbox_name_normalise (const char *name, CfMailboxNameKind kind, GError **error);
 
+/* @name, which is UTF-8, in Normalization Form C (RFC 5198, 2); NULL: it is. The caller frees. */
+char *cf_mailbox_name_compose (const char *name);
+
 G_END_DECLS
 
 #endif

@@ -59,6 +59,28 @@ def over_starttls(target, root):
         life_of_mail(connection, target, root)
 
 
+def rev2(target, root):
+    """imaplib knows nothing of IMAP4rev2; what it sends and reads goes well with it all the same."""
+    name = f'{root}/münchen'.encode()
+    with target.connect() as connection:
+        assert connection.PROTOCOL_VERSION == 'IMAP4REV1'
+        assert expect_ok(connection.enable('IMAP4rev2')) and connection.response('ENABLED')[1] == [b'IMAP4rev2']
+        expect_ok(connection.create(b'"%b"' % name))
+        expect_ok(connection.append(b'"%b"' % name, r'($Forwarded)', None, UTF8))
+        listed = expect_ok(connection.list('""', quote(f'{root}/*')))
+        assert [line.split(b' "/" ')[1] for line in listed] == [b'"%b"' % name], listed
+        assert expect_ok(connection.select(b'"%b"' % name)) == [b'1']
+        assert connection.response('RECENT')[1] == [None]
+        (flags,) = expect_ok(connection.fetch('1', '(FLAGS)'))
+        assert flags_of(flags) == {'$Forwarded'}, flags
+        expect_ok(connection.uid('SEARCH', 'SUBJECT', '"ü"'.encode()))
+        (found,) = connection.response('ESEARCH')[1]
+        assert b'UID' in found and found.startswith(b'(TAG '), found
+        expect_ok(connection.unselect())
+        expect_ok(connection.delete(b'"%b"' % name))
+        expect_ok(connection.delete(quote(root)))
+
+
 def wrong_password(target, _root):
     with imaplib.IMAP4_SSL(target.host, target.port, ssl_context=target.context(), timeout=TIMEOUT) as connection:
         try:
@@ -72,4 +94,4 @@ def wrong_password(target, _root):
 
 def cases(target, root, _folder):
     return [(function.__name__.replace('_', '-'), lambda run=function: run(target, root))
-            for function in (over_tls, over_starttls, wrong_password)]
+            for function in (over_tls, over_starttls, rev2, wrong_password)]

@@ -83,6 +83,18 @@ check_name (const char *wire, CfMailboxSpelling spelling, CfMailboxNameKind kind
 }
 
 static void
+check_compose (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *composed = cf_mailbox_name_compose (valid), *again = NULL;
+
+  if (composed == NULL)
+    return;
+  again = cf_mailbox_name_compose (composed);
+  FUZZ_CHECK (again == NULL, "%s becomes %s, which becomes %s", valid, composed, again);
+}
+
+static void
 check_address (const char *address)
 {
   g_autofree char *normal = cf_address_normalise (address), *again = NULL;
@@ -130,6 +142,7 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
     for (guint kind = CF_MAILBOX_NAME_PLAIN; kind <= CF_MAILBOX_NAME_PATTERN; kind++)
       for (guint spelling = CF_MAILBOX_SPELLING_UTF7; spelling <= CF_MAILBOX_SPELLING_UTF8; spelling++)
         check_name (line, spelling, kind);
+    check_compose (line);
     check_address (line);
     check_pattern (before, line);
     g_free (before);

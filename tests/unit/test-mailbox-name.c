@@ -84,6 +84,35 @@ test_utf8 (void)
 }
 
 static void
+test_compose (void)
+{
+  static const struct {
+    const char *name, *composed; /* NULL: it is */
+  } rows[] = {
+    { "", NULL },
+    { "INBOX/R&D", NULL },
+    { "caf\303\251", NULL },
+    { "cafe\314\201", "caf\303\251" },
+    { "e\314\201/e\314\201", "\303\251/\303\251" },
+    { "\341\204\200\341\205\241", "\352\260\200" },           /* Hangul syllables */
+    { "\342\204\252", "K" },                                  /* U+212A: a singleton */
+    { "\340\245\230", "\340\244\225\340\244\274" },           /* U+0958: composition is excluded */
+    { "q\314\207\314\243", "q\314\243\314\207" },             /* order of marks */
+    { "\357\254\201 \357\274\241 \302\262", NULL },           /* compatibility characters stay */
+    { "\360\237\221\250\342\200\215\360\237\221\251", NULL }, /* joined emoji */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *composed = cf_mailbox_name_compose (rows[i].name);
+
+    g_test_message ("row %u", i);
+    g_assert_cmpstr (composed, ==, rows[i].composed);
+    if (composed != NULL)
+      g_assert_null (cf_mailbox_name_compose (composed));
+  }
+}
+
+static void
 test_trailing_separator (void)
 {
   g_autoptr (GError) error = NULL;
@@ -126,6 +155,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/mailbox-name/names", test_names);
   g_test_add_func ("/core/mailbox-name/utf8", test_utf8);
+  g_test_add_func ("/core/mailbox-name/compose", test_compose);
   g_test_add_func ("/core/mailbox-name/trailing-separator", test_trailing_separator);
   g_test_add_func ("/core/mailbox-name/length", test_length);
   return g_test_run ();

@@ -68,7 +68,8 @@ CF_API gboolean cf_session_is_selected (CfSession *session);
 CF_API gboolean cf_session_is_read_only (CfSession *session);
 CF_API gpointer cf_session_get_data (CfSession *session, guint slot);
 CF_API void cf_session_set_data (CfSession *session, guint slot, gpointer data);
-/* Whether ENABLE was given for @capability. */
+/* Whether the client has enabled @capability, written as its row has it: "QRESYNC"; "IMAP4rev2", for what RFC
+ * 9051 has otherwise than RFC 3501. */
 CF_API gboolean cf_session_is_enabled (CfSession *session, const char *capability);
 
 /* ---- The selected mailbox's view --------------------------------------------------------------------- */
