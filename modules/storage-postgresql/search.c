@@ -131,8 +131,8 @@ condition_translate (Condition *condition, const CfSearchNode *node)
     return TRUE;
   case CF_SEARCH_KEYWORD:
     params_text (condition->params, node->text);
-    condition_value (condition, "lower(' ' || p.keywords || ' ') like '% ' || replace(replace(replace(lower(",
-                     "::text collate \"C\"), '\\', '\\\\'), '%', '\\%'), '_', '\\_') || ' %'");
+    condition_value (condition, "strpos(lower(' ' || p.keywords || ' '), lower((' ' || ",
+                     "::text || ' ') collate \"C\")) > 0");
     return node->text != NULL;
   case CF_SEARCH_LARGER:
     condition_number (condition, "p.size > ", node->number);

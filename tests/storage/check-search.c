@@ -5,7 +5,11 @@
 
 enum { N_MESSAGES = 12 };
 
-/* Twelve messages that differ in what a placement tells. */
+/* 2020-01-01, as days since 1970-01-01. */
+#define FIRST_SENT_DAY 18262
+
+/* Twelve messages that differ in what a placement tells. The first, third, and so on have a Date field, each
+ * two days later than the one before; in UTC all are of the day after. */
 static gboolean
 fill (Kit *kit, KitMailbox *inbox)
 {
@@ -15,8 +19,10 @@ fill (Kit *kit, KitMailbox *inbox)
     return FALSE;
   batch = kit_batch_new (inbox, NULL, 0, 0, G_MAXUINT64);
   for (guint i = 0; i < N_MESSAGES; i++) {
+    g_autofree char *date = g_strdup_printf ("Date: %u Jan 2020 23:30:00 -0500\r\n", i + 1);
     g_autofree char *text
-        = g_strdup_printf ("Subject: number %u\r\nConversation-ID: c%u\r\n\r\nbody %u\r\n", i, i % 3, i);
+        = g_strdup_printf ("%sSubject: number %u\r\nConversation-ID: c%u\r\n\r\nbody %u\r\n",
+                           i % 2 == 0 ? date : "", i, i % 3, i);
     CfWriteOp op = kit_op_append (batch, text, -1);
     CfAppend *append = kit_op_get_append (&op);
 
@@ -48,6 +54,8 @@ matches (const CfSearchNode *tree, const CfIndexRow *row)
 {
   gint64 seconds = row->internal_date + row->zone * 60;
   gint64 day = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400;
+  gboolean is_sent = row->uid % 2 == 1;
+  gint64 sent_day = FIRST_SENT_DAY + row->uid - 1;
 
   switch (tree->kind) {
   case CF_SEARCH_ALL:
@@ -74,6 +82,12 @@ matches (const CfSearchNode *tree, const CfIndexRow *row)
     return day == tree->day;
   case CF_SEARCH_SINCE:
     return day >= tree->day;
+  case CF_SEARCH_SENTBEFORE:
+    return is_sent && sent_day < tree->day;
+  case CF_SEARCH_SENTON:
+    return is_sent && sent_day == tree->day;
+  case CF_SEARCH_SENTSINCE:
+    return is_sent && sent_day >= tree->day;
   case CF_SEARCH_MODSEQ:
     return row->modseq >= tree->number;
   default:
@@ -110,33 +124,44 @@ static void
 check_keys (Kit *kit)
 {
   const gint32 day = 1000000000 / 86400;
+  CfSearchNode *all_of = node (CF_SEARCH_AND, 0, 0, NULL), *any_of = node (CF_SEARCH_OR, 0, 0, NULL);
+  CfSearchNode *none_of = node (CF_SEARCH_NOT, 0, 0, NULL);
+  CfSearchNode *not_sent_before = node (CF_SEARCH_NOT, 0, 0, NULL);
+  CfSearchNode *one_of_uids = node (CF_SEARCH_UID, 0, 0, NULL);
   CfSearchNode *keys[] = {
     node (CF_SEARCH_ALL, 0, 0, NULL),
     node (CF_SEARCH_FLAG, CF_FLAG_SEEN, 0, NULL),
     node (CF_SEARCH_FLAG, CF_FLAG_ANSWERED, 0, NULL),
     node (CF_SEARCH_KEYWORD, 0, 0, "even"),
     node (CF_SEARCH_KEYWORD, 0, 0, "none"),
+    node (CF_SEARCH_KEYWORD, 0, 0, "eve"),
+    node (CF_SEARCH_KEYWORD, 0, 0, "ev_n"),
     node (CF_SEARCH_LARGER, 1050, 0, NULL),
     node (CF_SEARCH_SMALLER, 1050, 0, NULL),
     node (CF_SEARCH_BEFORE, 0, day + 2, NULL),
     node (CF_SEARCH_ON, 0, day + 1, NULL),
     node (CF_SEARCH_SINCE, 0, day + 3, NULL),
+    node (CF_SEARCH_SENTBEFORE, 0, FIRST_SENT_DAY + 4, NULL),
+    node (CF_SEARCH_SENTON, 0, FIRST_SENT_DAY + 2, NULL),
+    node (CF_SEARCH_SENTSINCE, 0, FIRST_SENT_DAY + 5, NULL),
     node (CF_SEARCH_MODSEQ, 3, 0, NULL),
-    node (CF_SEARCH_AND, 0, 0, NULL),
-    node (CF_SEARCH_OR, 0, 0, NULL),
-    node (CF_SEARCH_NOT, 0, 0, NULL),
-    node (CF_SEARCH_UID, 0, 0, NULL),
+    all_of,
+    any_of,
+    none_of,
+    not_sent_before,
+    one_of_uids,
   };
   g_autoptr (KitIndex) index = NULL;
   gboolean ok;
   KitMailbox inbox;
 
-  cf_search_node_add (keys[11], node (CF_SEARCH_KEYWORD, 0, 0, "odd"));
-  cf_search_node_add (keys[11], node (CF_SEARCH_FLAG, CF_FLAG_FLAGGED, 0, NULL));
-  cf_search_node_add (keys[12], node (CF_SEARCH_LARGER, 1100, 0, NULL));
-  cf_search_node_add (keys[12], node (CF_SEARCH_FLAG, CF_FLAG_DELETED, 0, NULL));
-  cf_search_node_add (keys[13], node (CF_SEARCH_FLAG, CF_FLAG_ANSWERED, 0, NULL));
-  keys[14]->uids = cf_uid_set_from_string ("2:3,9,40", NULL);
+  cf_search_node_add (all_of, node (CF_SEARCH_KEYWORD, 0, 0, "odd"));
+  cf_search_node_add (all_of, node (CF_SEARCH_FLAG, CF_FLAG_FLAGGED, 0, NULL));
+  cf_search_node_add (any_of, node (CF_SEARCH_LARGER, 1100, 0, NULL));
+  cf_search_node_add (any_of, node (CF_SEARCH_SENTON, 0, FIRST_SENT_DAY, NULL));
+  cf_search_node_add (none_of, node (CF_SEARCH_FLAG, CF_FLAG_ANSWERED, 0, NULL));
+  cf_search_node_add (not_sent_before, node (CF_SEARCH_SENTBEFORE, 0, FIRST_SENT_DAY + 4, NULL));
+  one_of_uids->uids = cf_uid_set_from_string ("2:3,9,40", NULL);
   ok = fill (kit, &inbox) && kit_store (kit, &inbox, "4", CF_STORE_ADD, CF_FLAG_DRAFT, "new");
   index = ok ? kit_load (kit, &inbox, 0) : NULL;
   for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
