@@ -13,6 +13,15 @@
 #define PUT_OCTETS (4 * 1024 * 1024)
 #define HASH_SLICE (64 * 1024)
 
+/* Regular expressions of libmagic remember what they have met, for as long as they live: memory that grows
+ * with the variety of what clients send. So it is opened anew now and then. */
+#define GUESSES_MAX 1000
+
+typedef struct {
+  magic_t magic;
+  guint n_guesses;
+} Guesser;
+
 struct _CfUpload {
   CfSource *source;
   CfFacts *facts;
@@ -95,29 +104,50 @@ upload_hash (CfSource *octets, guint8 *out_sha256, GError **error)
   return TRUE;
 }
 
+static void
+guesser_free (gpointer data)
+{
+  Guesser *guesser = data;
+
+  magic_close (guesser->magic);
+  g_free (guesser);
+}
+
+/* This thread's; NULL: libmagic or its database is not there. Renewing it costs some milliseconds. */
+static Guesser *
+guesser_get (void)
+{
+  static GPrivate guessers = G_PRIVATE_INIT (guesser_free);
+  Guesser *guesser = g_private_get (&guessers);
+
+  if (guesser != NULL && guesser->n_guesses < GUESSES_MAX)
+    return guesser;
+  g_private_replace (&guessers, NULL);
+  guesser = g_new0 (Guesser, 1);
+  guesser->magic = magic_open (MAGIC_MIME_TYPE);
+  if (guesser->magic == NULL || magic_load (guesser->magic, NULL) != 0) {
+    guesser_free (guesser);
+    return NULL;
+  }
+  g_private_set (&guessers, guesser);
+  return guesser;
+}
+
 /* What libmagic makes of the part's first octets, decoded; NULL when it cannot tell. */
 static char *
 upload_guess_media_type (CfSource *octets, const char *encoding)
 {
-  static GPrivate cookies = G_PRIVATE_INIT ((GDestroyNotify) magic_close);
-  magic_t cookie = g_private_get (&cookies);
+  Guesser *guesser = guesser_get ();
   g_autoptr (CfPartDecoder) decoder = cf_part_decoder_new (encoding, NULL);
   g_autoptr (GByteArray) decoded = g_byte_array_new ();
   g_autofree guint8 *slice = g_malloc (HASH_SLICE);
   gsize n = MIN (HASH_SLICE, cf_source_get_length (octets));
 
-  if (cookie == NULL) {
-    cookie = magic_open (MAGIC_MIME_TYPE);
-    if (cookie == NULL || magic_load (cookie, NULL) != 0) {
-      g_clear_pointer (&cookie, magic_close);
-      return NULL;
-    }
-    g_private_set (&cookies, cookie);
-  }
-  if (decoder == NULL || !cf_source_read (octets, 0, slice, n, NULL))
+  if (guesser == NULL || decoder == NULL || !cf_source_read (octets, 0, slice, n, NULL))
     return NULL;
   cf_part_decoder_feed (decoder, slice, n, decoded);
-  return g_strdup (magic_buffer (cookie, decoded->data, decoded->len));
+  guesser->n_guesses++;
+  return g_strdup (magic_buffer (guesser->magic, decoded->data, decoded->len));
 }
 
 static gboolean
