@@ -259,6 +259,13 @@ cf_call_begin_load (CfCommandCall *call, const char *name)
   return !call->waits_for_load;
 }
 
+gboolean
+cf_call_begin_refresh (CfCommandCall *call, const char *name)
+{
+  call->asked_load = TRUE;
+  return cf_store_begin_refresh (call->session, cf_session_get_ref (call->session), name);
+}
+
 void
 cf_call_end_load (CfCommandCall *call)
 {

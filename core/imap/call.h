@@ -71,6 +71,8 @@ void cf_call_leave_store (CfCommandCall *call);
 /* Before the store is entered to load the index of mailbox @name: FALSE, return CF_RUN_WAIT, as another
  * session is loading it. Else, when it is loaded or not needed, end. */
 gboolean cf_call_begin_load (CfCommandCall *call, const char *name);
+/* The same for a refresh that need not be waited for. */
+gboolean cf_call_begin_refresh (CfCommandCall *call, const char *name);
 void cf_call_end_load (CfCommandCall *call);
 
 /* Before answering WAIT for what another session's call of the store may delay: notes until when. */

@@ -468,6 +468,29 @@ session_is_told_of_others (CfSession *session)
          && (cf_notify_get_tellable (session) == 0 || !cf_selected_may_have_news (session));
 }
 
+static gboolean
+session_is_fresh (CfSession *session)
+{
+  return !cf_selected_needs_refresh (session) || cf_selected_promote (session);
+}
+
+/* In IDLE, where another session asks for what is new in this mailbox: whoever is in IDLE there is woken when
+ * it has come, so that one question does for all. Until then there may be something to tell as well. */
+static gboolean
+session_leaves_refresh (CfSession *session)
+{
+  CfCommandCall *call = session->call;
+  g_autoptr (CfSnapshot) snapshot = NULL;
+
+  if (call->wants_line == 0)
+    return FALSE;
+  snapshot = cf_mailbox_ref_snapshot (session->mailbox);
+  if (snapshot == NULL || cf_call_begin_refresh (call, session->mailbox_name))
+    return FALSE;
+  cf_selected_advance (session);
+  return TRUE;
+}
+
 /* Before a step in a selected session: makes the view whole and as fresh as the store told us. Commands that
  * do not look at the view go on without it when the store cannot be asked. */
 static CfRun
@@ -480,12 +503,20 @@ session_prepare (CfSession *session, GError **error)
 
   call->is_preparing = FALSE;
   if (session->view == NULL || (call->command->flags & CF_COMMAND_LAST) != 0 || call->goes_without
-      || session_is_told_of_others (session) || !cf_selected_needs_refresh (session)
-      || cf_selected_promote (session)) {
+      || session_is_told_of_others (session) || session_is_fresh (session)
+      || session_leaves_refresh (session)) {
     cf_call_end_load (call);
     return CF_RUN_DONE;
   }
-  call->is_preparing = !cf_call_begin_load (call, session->mailbox_name) || !cf_call_enter_store (call);
+  call->is_preparing = !cf_call_begin_load (call, session->mailbox_name);
+  if (call->is_preparing)
+    return CF_RUN_WAIT;
+  /* Whoever had the right to load until now may have brought it all since this session looked. */
+  if (session_is_fresh (session)) {
+    cf_call_end_load (call);
+    return CF_RUN_DONE;
+  }
+  call->is_preparing = !cf_call_enter_store (call);
   if (call->is_preparing)
     return CF_RUN_WAIT;
   refreshed = cf_selected_refresh (session, &local_error);

@@ -32,6 +32,9 @@ gboolean cf_store_mailbox_list_status (CfSession *session, const char *prefix, C
  * this mailbox, of which there is nothing in memory; the session is woken when that is over, and asks again.
  * After TRUE, and when it waits no longer, end_load. @self: the session's connection, here and below. */
 gboolean cf_store_begin_load (CfSession *session, CfConnRef self, const char *name);
+/* The same before cf_store_refresh() where the mailbox is in memory, for who can do without: FALSE, another
+ * session is asking for what is new. */
+gboolean cf_store_begin_refresh (CfSession *session, CfConnRef self, const char *name);
 void cf_store_end_load (CfConnRef self);
 /* What a client that resynchronises knows of the mailbox, and what has gone since (RFC 7162, 3.2.5). */
 typedef struct {

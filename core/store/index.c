@@ -60,6 +60,12 @@ cf_store_begin_load (CfSession *session, CfConnRef self, const char *name)
   return snapshot != NULL || cf_loads_begin (cf_store_service_get_loads (), self, account, name);
 }
 
+gboolean
+cf_store_begin_refresh (CfSession *session, CfConnRef self, const char *name)
+{
+  return cf_loads_begin (cf_store_service_get_loads (), self, cf_session_get_account (session), name);
+}
+
 void
 cf_store_end_load (CfConnRef self)
 {
