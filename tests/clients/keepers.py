@@ -228,5 +228,6 @@ class ImapFlow(Keeper):
 
 def failure(error):
     """Of a run, in few words that are the same for the same cause."""
-    lines = [line for line in str(error).splitlines() if re.search(r'rror|NO |BAD|fail|not ', line) and 'raise ' not in line]
+    lines = [line for line in str(error).splitlines()
+             if re.search(r'rror|NO |BAD|fail|not ', line) and 'raise ' not in line]
     return re.sub(r'[0-9]+', 'N', (lines or [str(error)])[-1])[:140]

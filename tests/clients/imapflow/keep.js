@@ -19,6 +19,8 @@ const figures = { connections: 0, 'of them cut off': 0, resynchronisations: 0, '
 const copy = new Map();  // path: { uidValidity, highestModseq, messages: Map (uid: { hash, flags }) }
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const random = (most) => Math.random() * most;
+// A mailbox may go away under it, and connections are cut off.
+const EXPECTED = /not available|not exist|NONEXISTENT|Command failed|closed|BYE/i;
 let client = null, cut = null, wanted = false, ending = false;
 
 function hashOf (octets) {
@@ -140,7 +142,7 @@ async function keep () {
         say();
       }
     } catch (error) {
-      if (!/not available|not exist|NONEXISTENT|Command failed|closed|BYE|Nothing/i.test(`${error.code} ${error.message}`))
+      if (!EXPECTED.test(`${error.code} ${error.message}`))
         console.error(error);
       if (client)
         client.close();

@@ -33,7 +33,7 @@ void
 client_open (Client *client)
 {
   Swarm *swarm = client->group->swarm;
-  const struct sockaddr_in *address = client->group->tls ? &swarm->tls_address : &swarm->address;
+  struct sockaddr_in address = client->group->tls ? swarm->tls_address : swarm->address;
   struct epoll_event event = { .events = EPOLLOUT, .data.ptr = client };
   int one = 1;
 
@@ -41,6 +41,8 @@ client_open (Client *client)
     client->in = g_string_new (NULL);
     client->out = g_string_new (NULL);
   }
+  if (client->group->port != 0)
+    address.sin_port = htons ((guint16) client->group->port);
   client->fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (client->fd < 0) {
     swarm_fail (swarm, "socket: %s", g_strerror (errno));
@@ -54,7 +56,7 @@ client_open (Client *client)
   client->is_greeted = client->is_ready = FALSE;
   client->since = swarm_now ();
   client->group->pending++;
-  if (connect (client->fd, (const struct sockaddr *) address, sizeof *address) < 0 && errno != EINPROGRESS)
+  if (connect (client->fd, (const struct sockaddr *) &address, sizeof address) < 0 && errno != EINPROGRESS)
     swarm_fail (swarm, "connect: %s", g_strerror (errno));
   else if (epoll_ctl (swarm->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0)
     swarm_fail (swarm, "epoll: %s", g_strerror (errno));

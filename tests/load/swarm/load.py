@@ -14,6 +14,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -61,11 +62,11 @@ def read_send_queues(ports):
 class LoadServer(DialogueServer):
     """With implicit TLS beside clear text."""
 
-    def __init__(self, build, backend='sqlite', **server_keys):
+    def __init__(self, build, backend='sqlite', counting=False, dsn=None, **server_keys):
         extra = [('server', 'listen=imap://127.0.0.1:0;imaps://127.0.0.1:0'), ('auth', 'iterations=4096')]
         extra += [(key.rpartition('.')[0] or 'server', f'{key.rpartition(".")[2]}={value}')
                   for key, value in server_keys.items()]
-        super().__init__(build, backend, extra)
+        super().__init__(build, backend, extra, counting=counting, dsn=dsn)
 
     def ports(self):
         return [self.addresses[scheme][1] for scheme in ('imap', 'imaps')]
@@ -157,7 +158,7 @@ class Report:
         """@bounds: {name: at most} in milliseconds."""
         for name, value in swarm.figures.items():
             if any(name == wanted or name.startswith(wanted + '.') for wanted in names):
-                times = name.rpartition('.')[2] in ('p50', 'p90', 'p99', 'max')
+                times = name.rpartition('.')[2] in ('min', 'p50', 'p90', 'p99', 'max')
                 self.add(name, value, 'ms' if times else '', (bounds or {}).get(name), timed=True)
 
     def missed(self, with_times):
@@ -218,6 +219,54 @@ def idle(args, report, clients, accounts, messages, bound, mailboxes=0, tls=Fals
             report.add_figures(swarm, 'idle.setup', 'append.ok', 'append.exists', 'ok.exists',
                                bounds={'append.exists.p50': 5})
         return server.errors()
+
+
+def read_calls(client):
+    """Of each slot of the store so far."""
+    words = client.ok('XCOUNT').lines()[0].decode().split()[2:]
+    return dict(zip(words[::2], map(int, words[1::2])))
+
+
+@contextmanager
+def both_servers(args, backend, elsewhere):
+    """(the watchers', the writer's): they are one, or two nodes on one database."""
+    keys = {'connections_per_account': 0}
+    with LoadServer(args.build, backend, counting=True, **keys) as server:
+        server.add_users(['u0'])
+        if elsewhere:
+            with LoadServer(args.build, backend, dsn=server.dsn, **keys) as other:
+                yield server, other
+        else:
+            yield server, server
+
+
+def push(args, report, clients, rounds, mailboxes=0, backend='sqlite', elsewhere=False):
+    """What a commit costs the store, for all clients together, and how soon they hear of it. In the process that has
+    committed, clients in IDLE cost nothing; elsewhere one look at what has changed, and with NOTIFY one at the counts."""
+    with both_servers(args, backend, elsewhere) as (server, writer):
+        counter = server.client('u0')
+        for number in range(mailboxes):
+            counter.ok(f'CREATE f/{number}')
+        options = {'messages': rounds, 'mailboxes': mailboxes, 'accounts': 1,
+                   'writer-port': writer.addresses['imap'][1]}
+        with Swarm(server, 'push', clients=clients, **options) as swarm:
+            swarm.until('watching')
+            time.sleep(SETTLE if args.full else 0)
+            before, memory = read_calls(counter), server.pss()
+            swarm.go_on()
+            swarm.until('told')
+            after = read_calls(counter)
+            calls = {slot: (after[slot] - before[slot]) / rounds for slot in after if after[slot] > before[slot]}
+            for slot, n in calls.items():
+                report.add(f'{slot} for each message', n)
+            # One is for all of them; now and then something comes while it is under way, and it is asked again.
+            questions = sum(n for slot, n in calls.items() if slot not in ('commit', 'note_logins'))
+            report.add('questions for each message', questions, at_most=1.5)
+            report.add('memory more for each', (server.pss() - memory) / clients / 1024, 'KB', at_most=16)
+            report.add_figures(swarm, 'append.ok', 'append.first', 'append.median', 'append.last', 'ok.first',
+                               'ok.median', 'ok.last', bounds={'append.last.p50': 50})
+            swarm.finish()
+        return server.errors() + (writer.errors() if elsewhere else [])
 
 
 def nonreaders(args, report, clients, tls=False):
@@ -348,6 +397,11 @@ SCENARIOS = (
     ('idle-own', idle, {'clients': 500, 'accounts': 50, 'messages': 1000, 'mailboxes': 10, 'bound': 40,
                         'keys': {'storage.snapshot_cache': '2M', 'storage-sqlite.cache_size': '256k'}},
      {'clients': 10000, 'accounts': 1000, 'messages': 1000, 'mailboxes': 10, 'bound': 12}),
+    *((f'push{kind}{place}', push, {'clients': 300, 'rounds': 10, **options, **where},
+       {'clients': 1000, 'rounds': 50, **options, **where})
+      for kind, options in (('', {}), ('-notify', {'mailboxes': 200}))
+      for place, where in (('', {}), ('-postgresql', {'backend': 'postgresql'}),
+                           ('-nodes', {'backend': 'postgresql', 'elsewhere': True}))),
     ('nonreaders', nonreaders, {'clients': 20}, {'clients': 200}),
     ('nonreaders-tls', nonreaders, {'clients': 20, 'tls': True}, {'clients': 200, 'tls': True}),
     ('reader', reader, {'clients': 2}, {'clients': 1}),

@@ -42,6 +42,7 @@ samples_report (Samples *samples, const char *name)
   if (n == 0)
     return;
   g_array_sort (samples->values, compare_values);
+  samples_tell (samples, name, "min", 0);
   samples_tell (samples, name, "p50", 0.5);
   samples_tell (samples, name, "p90", 0.9);
   samples_tell (samples, name, "p99", 0.99);

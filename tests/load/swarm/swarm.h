@@ -74,6 +74,7 @@ struct _Group {
   Swarm *swarm;
   const Role *role;
   gboolean tls;
+  guint port;             /* of another server than the swarm's, in clear; 0: of none */
   const char *priorities; /* of GnuTLS; NULL: its own */
   GPtrArray *clients;
   guint opened;
@@ -88,10 +89,11 @@ struct _Group {
 
 typedef struct {
   guint clients, accounts, probes;
-  guint mailboxes;      /* of an account, for clients in mailboxes of their own; 0: all are in INBOX */
+  guint mailboxes;      /* of an account, each client in one or watching all; 0: all are in INBOX */
   guint messages, size; /* in each mailbox; octets of each */
   guint seconds;        /* for how long to measure */
   guint rate;           /* a second */
+  guint writer_port;    /* the server that writers use; 0: all use one */
   gboolean tls;
 } SwarmOptions;
 
@@ -161,7 +163,7 @@ typedef struct {
 } Samples;
 
 void samples_add (Samples *samples, gint64 value);
-/* NAME.n, NAME.p50, NAME.p99, NAME.max, in milliseconds. */
+/* NAME.n, NAME.min, NAME.p50, NAME.p90, NAME.p99, NAME.max, in milliseconds. */
 void samples_report (Samples *samples, const char *name);
 
 /* Clients that give NOOP each 100 ms and count how long the answer takes. */
@@ -196,6 +198,7 @@ gboolean visitors_measure (Visitors *visitors, const char *name, gdouble seconds
 
 gboolean fill_run (Swarm *swarm);
 gboolean idle_run (Swarm *swarm);
+gboolean push_run (Swarm *swarm);
 gboolean nonreaders_run (Swarm *swarm);
 gboolean reader_run (Swarm *swarm);
 gboolean slow_run (Swarm *swarm);
