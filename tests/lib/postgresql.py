@@ -3,7 +3,7 @@
 PostgreSQL refuses to run as root; then its processes are another user's, "postgres" where there is one. As a
 program it keeps a cluster until it is ended, for tests that share one:
 
-    postgresql.py COMMAND...     runs COMMAND with the cluster's folder in COFFER_POSTGRESQL
+    postgresql.py [--durable] COMMAND...     runs COMMAND with the cluster's folder in COFFER_POSTGRESQL
 """
 import atexit
 import functools
@@ -268,10 +268,12 @@ def cluster():
 
 
 def main(arguments):
+    durable = arguments[:1] == ['--durable']
+    arguments = arguments[durable:]
     if not arguments:
         sys.exit(__doc__)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with Postgresql() as own:
+    with Postgresql(durable=durable) as own:
         environment = {**os.environ, 'COFFER_POSTGRESQL': str(own.folder)}
         return subprocess.run(arguments, env=environment, check=False).returncode
 

@@ -71,17 +71,25 @@ class Nodes:
     def how_soon(self):
         """Prints how long it takes; judged elsewhere, as it depends on the machine."""
         here, there = self.account('soon')
+        here.ok('SELECT INBOX')
         idle = Idle(there, 'INBOX')
-        times = []
-        for _ in range(ROUNDS):
+        times = {'APPEND': [], 'STORE': [], 'EXPUNGE': []}
+
+        def clock(command, change, ending):
             begin = time.monotonic()
-            self.append(here)
-            idle.expect(b' EXISTS')
-            times.append(1000 * (time.monotonic() - begin))
+            change()
+            idle.expect(ending)
+            times[command].append(1000 * (time.monotonic() - begin))
+
+        for _ in range(ROUNDS):
+            clock('APPEND', lambda: self.append(here), b' 1 EXISTS')
             idle.expect(b' RECENT')
+            clock('STORE', lambda: here.ok('STORE 1 +FLAGS.SILENT (\\Deleted)'), b'))')
+            clock('EXPUNGE', lambda: here.ok('EXPUNGE'), b' 1 EXPUNGE')
         idle.done()
-        print(f'# from the APPEND sent here to EXISTS there: median {statistics.median(times):.1f} ms,'
-              f' worst {max(times):.1f} ms')
+        for command, told in times.items():
+            print(f'# from the {command} sent here to its response there: median {statistics.median(told):.1f} ms,'
+                  f' worst {max(told):.1f} ms')
 
     def own_commits_once(self):
         """A node does not ask anew for what it did itself."""
