@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parents[1] / 'lib'))
 sys.path.insert(0, str(HERE.parents[1] / 'protocol'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
 from dialogue_server import DialogueServer  # noqa: E402  pylint: disable=wrong-import-position
+from processes import memory  # noqa: E402  pylint: disable=wrong-import-position
 from server import SANITIZED  # noqa: E402  pylint: disable=wrong-import-position
 
 # Seconds: after view_idle (5 s) an idle view gives its snapshot back, and each 10 s freed memory goes back to the
@@ -32,12 +33,6 @@ ESTABLISHED = '01'
 
 
 # ---- Looking from outside ----
-
-def read_pss(pid):
-    """Octets of the process's memory, what it shares with others by its share."""
-    text = Path(f'/proc/{pid}/smaps_rollup').read_text()
-    return int(re.search(r'^Pss:\s+(\d+) kB', text, re.M)[1]) * 1024
-
 
 def read_threads(pid):
     return int(re.search(r'^Threads:\s+(\d+)', Path(f'/proc/{pid}/status').read_text(), re.M)[1])
@@ -78,7 +73,7 @@ class LoadServer(DialogueServer):
         self.start()
 
     def pss(self):
-        return read_pss(self.pid())
+        return memory([self.pid()])
 
 
 class Swarm:

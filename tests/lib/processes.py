@@ -19,7 +19,8 @@ def memory(pids):
     total = 0
     for pid in pids:
         try:
-            total += int(re.search(r'^Pss:\s+(\d+) kB', Path(f'/proc/{pid}/smaps_rollup').read_text(), re.M)[1]) * 1024
+            text = Path(f'/proc/{pid}/smaps_rollup').read_text()
         except OSError:
-            pass  # it has ended
+            continue  # it has ended
+        total += int(re.search(r'^Pss:\s+(\d+) kB', text, re.M)[1]) * 1024
     return total
