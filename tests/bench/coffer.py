@@ -7,6 +7,7 @@ from processes import descendants
 CONFIG = (
     ('server', 'listen=imap://127.0.0.1:0;imaps://127.0.0.1:0'),
     ('server', 'connections_per_account=0'),
+    ('imap', 'command_max=2M'),  # what a MULTIAPPEND of 10,000 messages has beside its literals
     ('storage', 'deadline=2m'),  # the machine may be busy, and a MULTIAPPEND of 10,000 messages is one commit
 )
 # PostgreSQL's own defaults, which the tests' clusters do not have.
