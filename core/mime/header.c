@@ -99,18 +99,6 @@ cf_header_unfold (const char *value, gsize length)
   return text;
 }
 
-char *
-cf_header_lookup (const guint8 *block, gsize length, const char *name)
-{
-  CfHeaderLine line;
-  gsize at = 0;
-
-  while (cf_header_next (block, length, &at, &line))
-    if (cf_header_is (&line, name))
-      return cf_header_unfold (line.value, line.value_length);
-  return NULL;
-}
-
 void
 cf_header_filter (const guint8 *block, gsize length, const char *const *names, gboolean invert,
                   GByteArray *out)

@@ -21,8 +21,6 @@ gboolean cf_header_is (const CfHeaderLine *line, const char *name);
 gsize cf_header_name_length (const char *text, gsize length);
 /* Raw: CR and LF of folding removed, blanks trimmed (RFC 5322, 2.2.3). The caller frees. */
 char *cf_header_unfold (const char *value, gsize length);
-/* The first field called @name, unfolded; NULL when absent. The caller frees. */
-char *cf_header_lookup (const guint8 *block, gsize length, const char *name);
 /* GMime is ready after this. */
 void cf_header_init (void);
 
