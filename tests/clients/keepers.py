@@ -10,8 +10,10 @@ import random
 import re
 import select
 import shutil
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 
 from client_neomutt import ADDED, NeoMutt
 from client_offlineimap import CONFIG as OFFLINEIMAP
@@ -51,6 +53,7 @@ set read_only = yes
 set delete = no
 '''
 ADDED_BY_MBSYNC = rb'X-TUID: \S{12}\r?\n'
+UID = re.compile(r',U=([0-9]+),')
 TAGS = re.compile(rb'^Tags: ([^\r\n]*)\r?\n', re.M)
 ANSWER_TIMEOUT = 60
 
@@ -120,10 +123,15 @@ class Mbsync(Keeper):
 
 
 class OfflineImap(Keeper):
+    """A run that dies, as many do when a mailbox is deleted under them, leaves files that it has not entered in its
+    books, or is about to delete. No later run cares for those that the server no longer has: they would be uploaded as
+    messages of the user's, were the server not read-only for it. So its copy is what its books have."""
+
     name = 'offlineimap'
 
     def __init__(self, target, root, folder):
         super().__init__(target, root, folder)
+        self.left = 0
         self.config = folder / 'offlineimaprc'
         self.config.write_text(OFFLINEIMAP.format(target=target, folder=folder, root=root) + 'readonly = yes\n')
 
@@ -132,7 +140,22 @@ class OfflineImap(Keeper):
 
     def copy(self, names):
         self.sync()
-        return maildir_copy(self.folder / 'mail', names)
+        self.left = 0
+        return {name: list(self.read(name)) for name in names}
+
+    def read(self, name):
+        books = self.folder / 'metadata/Account-coffer/LocalStatus-sqlite' / name.replace('/', '.')
+        with closing(sqlite3.connect(f'file:{books}?mode=ro', uri=True)) as connection:
+            known = {uid for uid, in connection.execute('SELECT id FROM status')}
+        for part in ('cur', 'new'):
+            for file in (self.folder / 'mail' / name / part).iterdir():
+                if int(UID.search(file.name)[1]) in known:
+                    yield digest(file.read_bytes()), flags_of(file.name.partition(':2,')[2])
+                else:
+                    self.left += 1
+
+    def figures(self):
+        return f'{self.left} files that are not in its books' if self.left else ''
 
 
 class Mutt(Keeper):

@@ -6,7 +6,7 @@
 
 For N seconds, three other clients append, flag, expunge, move, copy, create, rename and delete at random, while mbsync,
 OfflineIMAP, NeoMutt and imapflow synchronise again and again. Every so often (--every, 300 s) the changes pause, each
-client synchronises a last time, and its copy is compared with the truth: mailboxes, messages by what they are, flags.
+client synchronises once more, and its copy is compared with the truth: mailboxes, messages by what they are, flags.
 Between two runs a client rests for --rest seconds.
 
 imapflow comes from npm: FOLDER is one with imapflow/package*.json of this folder and their node_modules, which is made
