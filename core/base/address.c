@@ -98,6 +98,15 @@ address_is_global_number (const char *address)
   return digits;
 }
 
+/* What was taken out or made lower case stood before a mark, perhaps, that goes with the letter now. */
+static char *
+address_end (GString *out)
+{
+  g_autofree char *again = g_utf8_normalize (out->str, (gssize) out->len, G_NORMALIZE_ALL_COMPOSE);
+
+  return again != NULL && strlen (again) <= ADDRESS_MAX ? g_steal_pointer (&again) : NULL;
+}
+
 char *
 cf_address_normalise (const char *address)
 {
@@ -129,7 +138,5 @@ cf_address_normalise (const char *address)
   else
     g_string_append (out, rest);
 
-  if (out->len == scheme || out->len > ADDRESS_MAX)
-    return NULL;
-  return g_string_free (g_steal_pointer (&out), FALSE);
+  return out->len > scheme ? address_end (out) : NULL;
 }

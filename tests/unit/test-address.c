@@ -22,6 +22,7 @@ static const struct {
   { "+33a", "+33a" },
   { "+33 6", "+33 6" },
   { "\357\274\213\357\274\223", "tel:+3" }, /* full-width plus and three */
+  { "tel:f-\314\207", "tel:\341\270\237" }, /* a letter and a dot above, no longer apart */
 
   /* SIP */
   { "SIP:Alice@Example.ORG", "sip:Alice@example.org" },
@@ -30,6 +31,7 @@ static const struct {
   { "sip:+358-555;postd=pp22@Foo.com;user=phone", "sip:+358-555;postd=pp22@foo.com" },
   { "sips:alice@[2001:DB8::1];x", "sips:alice@[2001:db8::1]" },
   { "sip:Example.org;lr", "sip:example.org" },
+  { "sip:a@H\314\261", "sip:a@\341\272\226" }, /* there is a small h with a line below, and no capital */
   { "sip:", NULL },
   { "sip:;lr", NULL },
 
