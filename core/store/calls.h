@@ -41,8 +41,8 @@ typedef struct {
   guint32 uid_validity;
   guint64 modseq;
   gboolean is_valid; /* out: that is the mailbox's UIDVALIDITY */
-  CfUidSet *
-      expunged; /* out: what was expunged after modseq; NULL: the store does not remember. The caller frees */
+  /* Out: what was expunged after modseq; NULL: the store does not remember. The caller frees. */
+  CfUidSet *expunged;
 } CfResyncQuery;
 
 /* What comes with a mailbox's index. */

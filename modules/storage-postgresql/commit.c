@@ -99,6 +99,7 @@ commit_get_kind (const CfWriteOp *op)
   return op->kind < G_N_ELEMENTS (kinds) ? kinds[op->kind] : "unknown"; /* of a newer core */
 }
 
+/* With @op and its index i; the second loop is there for the declaration alone, so "break" would not do. */
 #define FOR_EACH_OP(commit, op)                                                                              \
   for (guint i = 0; i < (commit)->n_ops; i++)                                                                \
     for (const CfWriteOp *op = cf_write_batch_get_op ((commit)->batch, i); op != NULL; op = NULL)
@@ -108,7 +109,8 @@ commit_get_kind (const CfWriteOp *op)
   G_STMT_START                                                                                               \
   {                                                                                                          \
     params_array_begin ((params), (type_id));                                                                \
-    FOR_EACH_OP (commit, op) params_element_##type ((params), (expression));                                 \
+    FOR_EACH_OP (commit, op)                                                                                 \
+      params_element_##type ((params), (expression));                                                        \
     params_array_end ((params));                                                                             \
   }                                                                                                          \
   G_STMT_END
@@ -117,8 +119,7 @@ static void
 commit_add_keywords (Commit *commit, Params *params)
 {
   params_array_begin (params, TYPE_TEXT);
-  FOR_EACH_OP (commit, op)
-  {
+  FOR_EACH_OP (commit, op) {
     g_autofree char *text = cf_keywords_to_string (op->append != NULL ? op->append->keywords : op->keywords);
 
     params_element_text (params, text);
@@ -158,16 +159,14 @@ commit_add_bounds (Commit *commit, Params *params, guint (*count) (const CfWrite
   gint32 n = 0;
 
   params_array_begin (params, TYPE_INT4);
-  FOR_EACH_OP (commit, op)
-  {
+  FOR_EACH_OP (commit, op) {
     params_element_int4 (params, n + 1);
     n += (gint32) count (op);
   }
   params_array_end (params);
   n = 0;
   params_array_begin (params, TYPE_INT4);
-  FOR_EACH_OP (commit, op)
-  {
+  FOR_EACH_OP (commit, op) {
     n += (gint32) count (op);
     params_element_int4 (params, n);
   }
@@ -186,19 +185,19 @@ commit_add_shared (Commit *commit, Params *params)
   for (SegmentColumn column = SEGMENT_POSITION; column <= SEGMENT_SOURCE; column++) {
     params_array_begin (params, TYPE_INT8);
     FOR_EACH_OP (commit, op)
-    if (op->append != NULL)
-      append_add_segments (params, op->append, column);
+      if (op->append != NULL)
+        append_add_segments (params, op->append, column);
     params_array_end (params);
   }
   params_array_begin (params, TYPE_TEXT);
   FOR_EACH_OP (commit, op)
-  for (guint a = 0; a < op->n_attributes; a++)
-    params_element_text (params, op->attributes[a]->key);
+    for (guint a = 0; a < op->n_attributes; a++)
+      params_element_text (params, op->attributes[a]->key);
   params_array_end (params);
   params_array_begin (params, TYPE_BYTEA);
   FOR_EACH_OP (commit, op)
-  for (guint a = 0; a < op->n_attributes; a++)
-    params_element_bytea (params, op->attributes[a]->value);
+    for (guint a = 0; a < op->n_attributes; a++)
+      params_element_bytea (params, op->attributes[a]->value);
   params_array_end (params);
 }
 
@@ -209,7 +208,8 @@ commit_count_appends (const Commit *commit)
 {
   guint n = 0;
 
-  FOR_EACH_OP (commit, op) n += op->kind == CF_WRITE_APPEND;
+  FOR_EACH_OP (commit, op)
+    n += op->kind == CF_WRITE_APPEND;
   return n;
 }
 
@@ -218,8 +218,7 @@ commit_send_contents (Commit *commit, GError **error)
 {
   CfAccountId account = cf_write_batch_get_account (commit->batch);
 
-  FOR_EACH_OP (commit, op)
-  {
+  FOR_EACH_OP (commit, op) {
     guint64 inline_octets;
 
     commit->contents[i] = 0;

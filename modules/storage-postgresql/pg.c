@@ -10,6 +10,7 @@
 #include "errors.h"
 #include "ids.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
@@ -105,6 +106,10 @@ pg_wait (Pg *pg, gboolean for_write)
   if (pg->call->deadline != G_MAXINT64)
     left = MAX (pg->call->deadline + SLACK_US - g_get_monotonic_time (), 0) / 1000;
   n = poll (&fd, 1, (int) MIN (left, G_MAXINT));
+  if (n < 0 && errno != EINTR) {
+    pg_lose (pg, "It cannot be waited for");
+    return FALSE;
+  }
   if (n == 0) {
     pg_lose (pg, "No answer in time");
     return FALSE;

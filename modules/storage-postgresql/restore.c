@@ -69,6 +69,7 @@ restore_send_contents (Restore *restore, GError **error)
 
 /* ---- Parameters -------------------------------------------------------------------------------------- */
 
+/* As FOR_EACH_OP (commit.c), with @message and its index i. */
 #define FOR_EACH_MESSAGE(what, message)                                                                      \
   for (guint i = 0; i < (what)->n_messages; i++)                                                             \
     for (const CfRestoreMessage *message = (what)->messages[i]; message != NULL; message = NULL)
@@ -78,8 +79,7 @@ restore_send_contents (Restore *restore, GError **error)
   G_STMT_START                                                                                               \
   {                                                                                                          \
     params_array_begin ((params), (type_id));                                                                \
-    FOR_EACH_MESSAGE (what, message)                                                                         \
-    {                                                                                                        \
+    FOR_EACH_MESSAGE (what, message) {                                                                       \
       const CfIndexRow *row = message->row;                                                                  \
       params_element_##type ((params), (expression));                                                        \
     }                                                                                                        \
@@ -106,8 +106,7 @@ static void
 restore_add_keywords (const CfRestore *what, Params *params)
 {
   params_array_begin (params, TYPE_TEXT);
-  FOR_EACH_MESSAGE (what, message)
-  {
+  FOR_EACH_MESSAGE (what, message) {
     g_autofree char *text = cf_keywords_to_string (message->row->keywords);
 
     params_element_text (params, text);
@@ -161,18 +160,18 @@ restore_add_attributes (const CfRestore *what, Params *params)
 {
   params_array_begin (params, TYPE_INT8);
   FOR_EACH_MESSAGE (what, message)
-  for (guint a = 0; a < message->n_attributes; a++)
-    params_element_int8 (params, message->row->uid);
+    for (guint a = 0; a < message->n_attributes; a++)
+      params_element_int8 (params, message->row->uid);
   params_array_end (params);
   params_array_begin (params, TYPE_TEXT);
   FOR_EACH_MESSAGE (what, message)
-  for (guint a = 0; a < message->n_attributes; a++)
-    params_element_text (params, message->attributes[a]->key);
+    for (guint a = 0; a < message->n_attributes; a++)
+      params_element_text (params, message->attributes[a]->key);
   params_array_end (params);
   params_array_begin (params, TYPE_BYTEA);
   FOR_EACH_MESSAGE (what, message)
-  for (guint a = 0; a < message->n_attributes; a++)
-    params_element_bytea (params, message->attributes[a]->value);
+    for (guint a = 0; a < message->n_attributes; a++)
+      params_element_bytea (params, message->attributes[a]->value);
   params_array_end (params);
 }
 
