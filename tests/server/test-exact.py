@@ -37,7 +37,6 @@ def forwarded(depth):
 
 
 MESSAGES = {
-    'empty': b'',
     'one-octet': b'x',
     'header-only': b'Subject: x\r\n',
     'header-without-blank-line': b'Subject: x',

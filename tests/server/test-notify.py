@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'lib'))
 import tap  # noqa: E402  pylint: disable=wrong-import-position
-from server import Server  # noqa: E402  pylint: disable=wrong-import-position
+from server import SANITIZED, Server  # noqa: E402  pylint: disable=wrong-import-position
 
 FOLDERS = 1000
 SESSIONS = 100
@@ -58,7 +58,7 @@ class Notify:
             watcher.ok(f'NOTIFY SET ({ALL})')
         grown = read_memory(self.server) - before
         print(f'# {grown // SESSIONS} octets for each of {SESSIONS} sessions that watch {FOLDERS} mailboxes')
-        assert grown < PER_ACCOUNT + SESSIONS * PER_SESSION, grown
+        assert SANITIZED or grown < PER_ACCOUNT + SESSIONS * PER_SESSION, grown
 
     def tell_all(self, command, pattern):
         command()
@@ -112,7 +112,7 @@ class Notify:
         for number in range(PENDING_MAX + 100):
             self.author.append(f'f/{number}', MESSAGE)
         grown = read_memory(self.server) - before
-        assert grown < 64 * 1024 ** 2, grown
+        assert SANITIZED or grown < 64 * 1024 ** 2, grown
         assert deaf.wait(tag).status == 'OK'
         response = deaf.read()
         assert response.line.startswith(b'* OK [NOTIFICATIONOVERFLOW]'), response
