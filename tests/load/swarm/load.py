@@ -236,8 +236,8 @@ def both_servers(args, backend, elsewhere):
 
 
 def push(args, report, clients, rounds, mailboxes=0, backend='sqlite', elsewhere=False):
-    """What a commit costs the store, for all clients together, and how soon they hear of it. In the process that has
-    committed, clients in IDLE cost nothing; elsewhere one look at what has changed, and with NOTIFY one at the counts."""
+    """What a commit costs the store, for all clients together, and how soon they hear of it. Where it was made, clients in
+    IDLE cost nothing; on another node one look at what has changed, and with NOTIFY one at the counts."""
     with both_servers(args, backend, elsewhere) as (server, writer):
         counter = server.client('u0')
         for number in range(mailboxes):
@@ -426,7 +426,7 @@ def main():
     parser = argparse.ArgumentParser(description='Many clients at once, and hostile ones.')
     parser.add_argument('--build', type=Path, default=HERE.parents[2] / 'build')
     parser.add_argument('--full', action='store_true',
-                        help='the sizes that the server is made for; prints a table; 10 minutes')
+                        help='the sizes that the server is made for; prints a table; 15 minutes')
     parser.add_argument('scenarios', nargs='*', metavar='SCENARIO',
                         help=f'all if none is named: {", ".join(scenario[0] for scenario in SCENARIOS)}')
     args = parser.parse_args()
