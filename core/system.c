@@ -98,8 +98,10 @@ cf_system_measure_memory (gsize *out_used, gsize *out_unused)
   if (!g_file_get_contents ("/proc/self/statm", &text, NULL, NULL)
       || sscanf (text, "%*u %zu %zu", &resident, &shared) != 2)
     return;
-  anonymous = (resident - shared) * (gsize) sysconf (_SC_PAGESIZE);
   *out_used = info.uordblks + info.hblkhd;
+  if (*out_used == 0) /* another allocator has been put in its place */
+    return;
+  anonymous = (resident - shared) * (gsize) sysconf (_SC_PAGESIZE);
   *out_unused = anonymous > *out_used ? anonymous - *out_used : 0;
 #endif
 }
