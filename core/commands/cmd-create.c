@@ -9,6 +9,7 @@
 #include "commands/object-id.h"
 #include "commands/special-use.h"
 #include "commands/subscription.h"
+#include "imap/call.h"
 #include "imap/notify.h"
 #include "imap/selected.h"
 #include "store/calls.h"
@@ -103,7 +104,7 @@ cmd_delete (CfCommandCall *call, GError **error)
     g_set_error_literal (error, CF_ERROR, CF_ERROR_CANNOT, "INBOX cannot be deleted");
     return CF_RUN_ERROR;
   }
-  if ((run = cf_net_unicode_settle (call, &tree->name, error)) != CF_RUN_DONE)
+  if ((run = cf_net_unicode_settle_level (call, &tree->name, error)) != CF_RUN_DONE)
     return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
@@ -142,7 +143,7 @@ cmd_rename (CfCommandCall *call, GError **error)
 
   if (tree == NULL)
     return CF_RUN_ERROR;
-  if ((run = cf_net_unicode_settle (call, &tree->name, error)) != CF_RUN_DONE)
+  if ((run = cf_net_unicode_settle_level (call, &tree->name, error)) != CF_RUN_DONE)
     return run;
   if (!cf_net_unicode_make (call, &tree->to, tree->name, error) || !rename_check (tree, error))
     return CF_RUN_ERROR;
@@ -168,6 +169,42 @@ subscription_set (CfSession *session, const char *name, gboolean subscribed, GEr
   return cf_store_attribute_set (session, &target, NULL, 1, attributes, error);
 }
 
+typedef struct {
+  CfAttributeSink sink;
+  const char *key;
+  gboolean found;
+} FindSink;
+
+static void
+find_attribute (CfAttributeSink *sink, const CfAttributeTarget *target, const CfAttribute *attribute)
+{
+  FindSink *self = (FindSink *) sink;
+
+  self->found = self->found || g_str_equal (attribute->key, self->key);
+}
+
+/* A subscription outlives its mailbox: that to exactly the name that was sent goes before that to the name
+ * which has been taken for it. */
+static gboolean
+subscription_prefer_sent (CfCommandCall *call, Tree *tree, GError **error)
+{
+  CfSession *session = cf_call_get_session (call);
+  CfAttributeTarget target = { .struct_size = sizeof target, .account = cf_session_get_account (session) };
+  g_autofree char *key = NULL;
+  FindSink find = { { sizeof find.sink, find_attribute }, NULL, FALSE };
+
+  if (call->sent_name == NULL)
+    return TRUE;
+  find.key = key = cf_subscription_dup_key (call->sent_name);
+  if (!cf_store_attribute_get (session, &target, NULL, key, &find.sink, error))
+    return FALSE;
+  if (find.found) {
+    g_free (tree->name);
+    tree->name = g_strdup (call->sent_name);
+  }
+  return TRUE;
+}
+
 static CfRun
 subscription_run (CfCommandCall *call, gboolean subscribed, GError **error)
 {
@@ -182,6 +219,8 @@ subscription_run (CfCommandCall *call, gboolean subscribed, GError **error)
     return run;
   if (!cf_call_enter_store (call))
     return CF_RUN_WAIT;
+  if (!subscribed && !subscription_prefer_sent (call, tree, error))
+    return CF_RUN_ERROR;
   if (!cf_rights_check (session, tree->name, CF_RIGHT_LOOKUP, error))
     return CF_RUN_ERROR;
   /* One can only subscribe to what is there, and unsubscribe from what was. */

@@ -21,6 +21,9 @@ gboolean cf_net_unicode_make (CfCommandCall *call, char **name, const char *know
  * command. CF_RUN_DONE: settled, for most names at once; else return it, and call again. It may ask the
  * store, for which it enters it. */
 CfRun cf_net_unicode_settle (CfCommandCall *call, char **name, GError **error);
+/* The same for DELETE and RENAME: a level without a mailbox is there too, if there are mailboxes below it.
+ * LIST shows it, and what is done to it must not be done to another mailbox. */
+CfRun cf_net_unicode_settle_level (CfCommandCall *call, char **name, GError **error);
 
 /* What the client knows the mailbox by, where make() or settle() has replaced a name and the client is to be
  * told (RFC 9051, 6.3.9.7): in IMAP4rev2. Else NULL. Borrowed. */

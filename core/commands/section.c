@@ -104,13 +104,21 @@ section_parse_text (CfInput *input, CfSection *section, GError **error)
   return section_parse_fields (input, section, error);
 }
 
+static gboolean
+section_partial_fail (GError **error)
+{
+  g_set_error_literal (error, CF_ERROR, CF_ERROR_BAD,
+                       "A partial FETCH asks for 1 to 2^63 - 1 octets from 0 to 2^63 - 1 on");
+  return FALSE;
+}
+
 /* number64 of RFC 9051, which RFC 3501 has as 32 bits: below 2^63, so that two have a sum. */
 static gboolean
 section_parse_octets (CfInput *input, guint64 *out_octets, GError **error)
 {
   if (!cf_input_number64 (input, out_octets, error))
     return FALSE;
-  return *out_octets <= G_MAXINT64 ? TRUE : section_fail (error);
+  return *out_octets <= G_MAXINT64 ? TRUE : section_partial_fail (error);
 }
 
 /* "<0.100>" */
@@ -123,7 +131,7 @@ section_parse_partial (CfInput *input, CfSection *section, GError **error)
   if (!section_parse_octets (input, &section->offset, error) || !cf_input_expect (input, '.', error)
       || !section_parse_octets (input, &section->length, error) || !cf_input_expect (input, '>', error))
     return FALSE;
-  return section->length > 0 ? TRUE : section_fail (error);
+  return section->length > 0 ? TRUE : section_partial_fail (error);
 }
 
 static void
