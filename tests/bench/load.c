@@ -38,6 +38,7 @@
 enum {
   READ_SIZE = 1 << 20, /* also the longest line */
   PATIENCE = 180,      /* seconds without any answer that are taken for a failure */
+  PUSH_PATIENCE = 15,  /* likewise, where clients wait to be told */
   BATCH = 100,         /* messages of a MULTIAPPEND when mailboxes are filled */
   INBOX = 200,         /* messages in each account's */
   PART = 4096,         /* octets asked of an attachment */
@@ -1672,6 +1673,8 @@ report (void)
 static void
 run (void)
 {
+  int patience = row->work == work_push ? PUSH_PATIENCE : PATIENCE;
+
   clients = calloc (n_clients, sizeof *clients);
   epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   if (clients == NULL || epoll_fd < 0)
@@ -1688,9 +1691,11 @@ run (void)
     /* Not more at a time than a server's queue of connections holds. */
     for (; n_opened < n_clients && n_opened < n_ready + 64; n_opened++)
       client_open (&clients[n_opened]);
-    n = epoll_wait (epoll_fd, events, 64, PATIENCE * 1000);
+    n = epoll_wait (epoll_fd, events, 64, patience * 1000);
+    if (n == 0 && push.since != 0)
+      fail ("%u of %u clients were told within %d s", push.told, n_clients - 1, patience);
     if (n == 0)
-      fail ("no answer for %d s; %u of %u clients are ready, %u done", PATIENCE, n_ready, n_clients, n_done);
+      fail ("no answer for %d s; %u of %u clients are ready, %u done", patience, n_ready, n_clients, n_done);
     if (n < 0 && errno != EINTR)
       fail ("epoll: %s", strerror (errno));
     for (int i = 0; i < n; i++)
