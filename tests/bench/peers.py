@@ -42,7 +42,8 @@ def listens(port):
 
 
 class Peer:
-    """One server. @packages: debian.Packages. @folder: its own, empty, for everybody to read. @tls: paths of certificate and key."""
+    """One server. @packages: debian.Packages. @folder: its own, empty, for everybody to read. @tls: paths of certificate
+    and key."""
 
     password = 'correct horse'
     name = None
