@@ -54,10 +54,11 @@ class Target:
         return found[0] - {'\\Recent'}
 
     def mailboxes(self, root):
-        """Names of @root and what is below."""
+        """Names of @root and what is below, but not those that only stand for what is below them."""
         with self.connect() as connection:
-            lines = expect_ok(connection.list('""', quote(root + '*')))
-            return sorted(line.decode().rsplit(' "/" ', 1)[1].strip('"') for line in lines if line)
+            lines = [line.decode() for line in expect_ok(connection.list('""', quote(root + '*'))) if line]
+            return sorted(line.rsplit(' "/" ', 1)[1].strip('"') for line in lines
+                          if not re.match(r'\([^)]*\\No(select|nExistent)', line, re.I))
 
     # ---- Changes to it ----
 

@@ -100,8 +100,8 @@ async function resynchronise (path) {
 }
 
 async function list () {
-  const found = (await client.list()).map((entry) => entry.path)
-    .filter((path) => path === root || path.startsWith(`${root}/`));
+  const found = (await client.list()).filter(({ flags }) => !flags.has('\\Noselect') && !flags.has('\\NonExistent'))
+    .map((entry) => entry.path).filter((path) => path === root || path.startsWith(`${root}/`));
   for (const path of copy.keys())
     if (!found.includes(path))
       copy.delete(path);
