@@ -81,6 +81,10 @@ class Keeper:
     def __init__(self, target, root, folder):
         self.target, self.root, self.folder = target, root, folder
 
+    def as_kept(self, flags):
+        """What it makes of a message's @flags."""
+        return flags & self.flags
+
     def sync(self):
         """Raises AssertionError when the client says that it failed."""
         raise NotImplementedError
@@ -173,6 +177,10 @@ class Mutt(Keeper):
         with open(self.neomutt.config, 'a', encoding='utf-8') as config:
             config.write(NEOMUTT.format(folder=folder))
         self.chance = random.Random(1)
+
+    def as_kept(self, flags):
+        """To NeoMutt a message that it learns was answered has been read."""
+        return super().as_kept(flags | {'\\Seen'} if '\\Answered' in flags else flags)
 
     def sync(self):
         name = self.chance.choice(self.target.mailboxes(self.root))

@@ -60,12 +60,11 @@ class Runs(threading.Thread):
 
 def difference(truth, copy, keeper):
     """What is wrong with @copy, or None."""
-    kept = keeper.flags
     for name, messages in truth.items():
         if name not in copy:
             return f'{name} is not there'
-        wanted = Counter((what, flags & kept) for what, flags in messages)
-        found = Counter((what, flags & kept) for what, flags in copy[name])
+        wanted = Counter((what, keeper.as_kept(flags)) for what, flags in messages)
+        found = Counter((what, keeper.as_kept(flags)) for what, flags in copy[name])
         if wanted != found:
             return (f'{name}: {sum((wanted - found).values())} of {len(messages)} are missing or different '
                     f'({list((wanted - found).items())[:2]}), {sum((found - wanted).values())} are too many '
