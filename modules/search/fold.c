@@ -11,6 +11,10 @@
 /* Octets of combining characters in a row, more than any language has: they are folded wherever
  * they are cut. */
 #define PENDING_MAX 1024
+/* Octets that are folded at once. Normalisation puts the marks of a character into order in time that grows
+ * with the square of their number, and anybody can send a mail that has nothing else. */
+#define PIECE_MIN 256
+#define PIECE_MAX 512
 
 struct _SearchStream {
   const SearchNeedle *needles;
@@ -30,22 +34,61 @@ fold_is_ascii (const char *text, gsize length)
   return TRUE;
 }
 
+/* Does normalisation leave what stands before @c alone? It decomposes a few of class 0 into marks. */
+static gboolean
+fold_is_starter (gunichar c)
+{
+  return g_unichar_combining_class (c) == 0 && !g_unichar_ismark (c) && c != 0xff9e && c != 0xff9f;
+}
+
+static gsize
+fold_get_piece (const char *text, gsize length)
+{
+  const char *at = text;
+
+  while ((gsize) (at - text) < length) {
+    gsize n = (gsize) (at - text);
+
+    if (n >= PIECE_MAX || (n >= PIECE_MIN && fold_is_starter (g_utf8_get_char (at))))
+      return n;
+    at = g_utf8_next_char (at);
+  }
+  return length;
+}
+
+static void
+fold_append_piece (GString *out, const char *text, gsize length)
+{
+  /* Decomposed first as well: compatibility characters bring capitals ("TEL" from U+2121). */
+  g_autofree char *decomposed = g_utf8_normalize (text, (gssize) length, G_NORMALIZE_ALL);
+  g_autofree char *folded = NULL, *result = NULL;
+
+  if (decomposed == NULL) { /* not UTF-8, against the contract */
+    g_string_append_len (out, text, (gssize) length);
+    return;
+  }
+  folded = g_utf8_casefold (decomposed, -1);
+  result = g_utf8_normalize (folded, -1, G_NORMALIZE_ALL);
+  g_string_append (out, result);
+}
+
 char *
 search_fold (const char *text, gssize length)
 {
   gsize n = length < 0 ? strlen (text) : (gsize) length;
-  g_autofree char *decomposed = NULL, *folded = NULL;
-  char *result;
+  g_autoptr (GString) out = NULL;
 
   if (fold_is_ascii (text, n))
     return g_ascii_strdown (text, (gssize) n);
-  /* Decomposed first as well: compatibility characters bring capitals ("TEL" from U+2121). */
-  decomposed = g_utf8_normalize (text, (gssize) n, G_NORMALIZE_ALL);
-  if (decomposed == NULL) /* not UTF-8, against the contract */
-    return g_strndup (text, n);
-  folded = g_utf8_casefold (decomposed, -1);
-  result = g_utf8_normalize (folded, -1, G_NORMALIZE_ALL);
-  return result != NULL ? result : g_steal_pointer (&folded);
+  out = g_string_sized_new (n);
+  while (n > 0) {
+    gsize piece = fold_get_piece (text, n);
+
+    fold_append_piece (out, text, piece);
+    text += piece;
+    n -= piece;
+  }
+  return g_string_free (g_steal_pointer (&out), FALSE);
 }
 
 SearchStream *
@@ -84,7 +127,7 @@ stream_get_cut (const GString *pending)
     return 0;
   do
     at = g_utf8_prev_char (at);
-  while (at > pending->str && g_unichar_combining_class (g_utf8_get_char (at)) != 0);
+  while (at > pending->str && !fold_is_starter (g_utf8_get_char (at)));
   if (pending->len - (gsize) (at - pending->str) > PENDING_MAX)
     return pending->len;
   return (gsize) (at - pending->str);

@@ -108,6 +108,45 @@ test_marks (void)
   g_assert_true (search_stream_has_found (stream, 0));
 }
 
+/* Nor does it take for ever when they come at once, in the wrong order; a voiced mark is one of them. */
+static void
+test_many_marks (void)
+{
+  g_autoptr (GString) text = g_string_new ("a");
+  g_autofree char *folded = NULL;
+
+  for (guint i = 0; i < 200000; i++)
+    g_string_append (text, "\314\201\314\243\357\276\236"); /* U+0301 U+0323 U+FF9E */
+  g_string_append (text, "B");
+  folded = search_fold (text->str, (gssize) text->len);
+  g_assert_true (g_str_has_suffix (folded, "b"));
+}
+
+/* Wherever a long text is cut for it. */
+static void
+test_long (void)
+{
+  for (guint offset = 0; offset < 8; offset++) {
+    g_autoptr (GString) a = g_string_new (NULL);
+    g_autoptr (GString) b = g_string_new (NULL);
+    g_autofree char *folded_a = NULL, *folded_b = NULL;
+
+    for (guint i = 0; i < offset; i++) {
+      g_string_append_c (a, 'x');
+      g_string_append_c (b, 'X');
+    }
+    for (guint i = 0; i < 3000; i++) {
+      g_string_append (a, "\341\273\207");             /* U+1EC7 */
+      g_string_append (b, "E\314\202\314\243");        /* its parts, not in order */
+      g_string_append (a, "\343\202\254");             /* U+30AC */
+      g_string_append (b, "\357\275\266\357\276\236"); /* of half width, U+FF76 U+FF9E */
+    }
+    folded_a = search_fold (a->str, -1);
+    folded_b = search_fold (b->str, -1);
+    g_assert_cmpstr (folded_a, ==, folded_b);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -116,5 +155,7 @@ main (int argc, char **argv)
   g_test_add_func ("/search/fold/stream/slices", test_slices);
   g_test_add_func ("/search/fold/stream/runs", test_runs);
   g_test_add_func ("/search/fold/stream/marks", test_marks);
+  g_test_add_func ("/search/fold/many-marks", test_many_marks);
+  g_test_add_func ("/search/fold/long", test_long);
   return g_test_run ();
 }
