@@ -178,14 +178,11 @@ pg_forget_ids (Pg *pg)
 /* ---- Connecting -------------------------------------------------------------------------------------- */
 
 /* Settings that the statements rely on, or that only cost: to compile a statement takes longer than to run
- * it, and to plan it anew for each execution, which is PostgreSQL's choice for those that ask for arrays, up
- * to ten times as long; and a plan made while a table was small is kept when it has grown, so none is to read
- * whole tables.
+ * it; and a plan made while a table was small is kept when it has grown, so none is to read whole tables.
  * What takes too long is ended by the deadline of the call, and not by what the role or the database has. */
 #define SETTINGS                                                                                             \
   DSN_NO_LIMITS                                                                                              \
   "set jit = off;"                                                                                           \
-  "set plan_cache_mode = force_generic_plan;"                                                                \
   "set enable_seqscan = off;"                                                                                \
   "set default_transaction_isolation = 'read committed';"                                                    \
   "set client_min_messages = warning;"                                                                       \

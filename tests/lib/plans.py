@@ -14,7 +14,6 @@ ROUNDS = 7  # PostgreSQL considers a generic plan from the sixth execution on
 SETTINGS = """
 load 'auto_explain';
 set jit = off;
-set plan_cache_mode = force_generic_plan;
 set search_path = pg_catalog;
 set auto_explain.log_min_duration = 0;
 set auto_explain.log_nested_statements = on;
