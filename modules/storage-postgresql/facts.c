@@ -16,6 +16,15 @@ facts_element_text (Params *params, const char *text)
 
 /* ---- Columns of content ------------------------------------------------------------------------------- */
 
+/* A header may have any octets, and g_utf8_strdown() reads on behind a character that is cut off. */
+static char *
+facts_dup_domain (const char *host)
+{
+  g_autofree char *valid = g_utf8_make_valid (host, -1);
+
+  return g_utf8_strdown (valid, -1);
+}
+
 /* local-part@domain with the domain in lower case; a URI, which has no host, as it is. */
 static char *
 facts_dup_address (const CfAddress *address)
@@ -24,7 +33,7 @@ facts_dup_address (const CfAddress *address)
 
   if (address->host == NULL)
     return g_strdup (address->mailbox);
-  host = g_utf8_strdown (address->host, -1);
+  host = facts_dup_domain (address->host);
   return g_strconcat (address->mailbox, "@", host, NULL);
 }
 
@@ -160,7 +169,7 @@ facts_add_addresses (Params *params, const CfFacts *facts)
   params_array_begin (params, TYPE_TEXT);
   for (guint i = 0; i < n; i++) {
     if ((address = facts_get_address (facts, i)) != NULL) {
-      g_autofree char *domain = address->host != NULL ? g_utf8_strdown (address->host, -1) : NULL;
+      g_autofree char *domain = address->host != NULL ? facts_dup_domain (address->host) : NULL;
 
       facts_element_text (params, domain);
     }
