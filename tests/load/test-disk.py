@@ -293,20 +293,23 @@ def faults_at_random(build):
     try:
         storm = Storm(disk.server)
 
+        def refused():
+            return sum(writer.refused for writer in storm.writers)
+
         def until():
             end = time.monotonic() + (60 if MODE == 'long' else 6)
-            while time.monotonic() < end:
+            # A slow build may meet nothing in so short a time.
+            while time.monotonic() < end or (time.monotonic() < end + 30 and not refused()):
                 fault = storm.random.choice(FAULTS)
                 disk.disk(f'{fault} {storm.random.randint(1, 200)} {storm.random.choice((1, 1, 1, 5))}')
                 time.sleep(storm.random.uniform(0, 0.4))
             disk.disk('none')
 
         storm.run(until, tolerant=True)
-        refused = sum(writer.refused for writer in storm.writers)
-        print(f'# {storm.count()} commands confirmed, {refused} refused, seed {storm.seed}')
+        print(f'# {storm.count()} commands confirmed, {refused()} refused, seed {storm.seed}')
         tap.wait_until(lambda: works(disk.server), 'the store is used again', 10)
         finish_storm(disk, storm)
-        assert refused > 0
+        assert refused() > 0
     finally:
         disk.close()
 
