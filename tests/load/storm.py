@@ -107,6 +107,7 @@ class Writer:
         self.pending = None
         self.done = 0
         self.refused = 0
+        self.names = 0
         self.is_lost = False
         self.error = None
 
@@ -233,14 +234,17 @@ class Writer:
         name = self.random.choice(own)
         self.select('INBOX')
         if self.random.random() < 0.6:
-            after[self.new_name()] = after.pop(name)
-            self.change(f'RENAME {name} {self.new_name()}', after)
+            new_name = self.new_name()
+            after[new_name] = after.pop(name)
+            self.change(f'RENAME {name} {new_name}', after)
         else:
             del after[name]
             self.change(f'DELETE {name}', after)
 
     def new_name(self):
-        return f'w{self.number}-{self.done}'
+        """Never twice: whether a command whose answer was lost has made its name is not known."""
+        self.names += 1
+        return f'w{self.number}-{self.names}'
 
     def is_mine(self, name):
         return name.startswith(f'w{self.number}-')
