@@ -4,7 +4,8 @@ from copy import copy
 from maildir import run_client
 from sync import Sync
 
-CONFIG = '''IMAPAccount coffer
+# The beginning of each configuration; what follows belongs to the channel.
+CHANNEL = '''IMAPAccount coffer
 Host {target.host}
 Port {target.port}
 User {target.user}
@@ -23,11 +24,13 @@ Channel all
 Far :there:
 Near :here:
 Patterns {root} {root}/*
-Create Both
+'''
+CONFIG = CHANNEL + '''Create Both
 Expunge Both
 CopyArrivalDate yes
 SyncState *
 '''
+ADDED = rb'X-TUID: \S{12}\r?\n'
 
 
 def cases(target, root, folder):
@@ -36,6 +39,6 @@ def cases(target, root, folder):
     config = folder / 'mbsyncrc'
     config.write_text(CONFIG.format(target=target, folder=folder, root=root))
     target = copy(target)
-    target.ignored = rb'X-TUID: \S{12}\r?\n'
+    target.ignored = ADDED
     return Sync(target, root, lambda: run_client(['mbsync', '--config', config, '--all'], folder), mail,
                 expunges_trashed=True).cases()

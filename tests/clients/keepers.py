@@ -15,31 +15,14 @@ import subprocess
 import time
 from contextlib import closing
 
+from client_mbsync import ADDED as ADDED_BY_MBSYNC
+from client_mbsync import CHANNEL
 from client_neomutt import ADDED, NeoMutt
 from client_offlineimap import CONFIG as OFFLINEIMAP
 from maildir import Maildir, run_client
 
 LETTERS = {'S': '\\Seen', 'F': '\\Flagged', 'R': '\\Answered', 'D': '\\Draft', 'T': '\\Deleted'}
-MBSYNC = '''IMAPAccount coffer
-Host {target.host}
-Port {target.port}
-User {target.user}
-PassCmd "cat {target.password_file}"
-SSLType IMAPS
-CertificateFile {target.cafile}
-
-IMAPStore there
-Account coffer
-
-MaildirStore here
-Path {folder}/mail/
-SubFolders Verbatim
-
-Channel all
-Far :there:
-Near :here:
-Patterns {root} {root}/*
-Sync Pull
+MBSYNC = CHANNEL + '''Sync Pull
 Create Near
 Expunge Near
 SyncState *
@@ -52,7 +35,6 @@ set mbox_type = Maildir
 set read_only = yes
 set delete = no
 '''
-ADDED_BY_MBSYNC = rb'X-TUID: \S{12}\r?\n'
 UID = re.compile(r',U=([0-9]+),')
 TAGS = re.compile(rb'^Tags: ([^\r\n]*)\r?\n', re.M)
 ANSWER_TIMEOUT = 60
